@@ -1,0 +1,98 @@
+"""One process, of however many run, sends the outbox and runs the timers: the leader.
+
+It leads for as long as its own connection lives, outside the pool, on which it holds the advisory
+lock and listens. When the connection is lost the turn ends. Another may lead before this one has
+noticed: everything it does is safe under two leaders.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from zlib import crc32
+
+import psycopg
+import structlog
+from django import db
+from django.db import connections
+
+from messaging.broker import Broker
+from messaging.outbox import CHANNEL
+from messaging.sending import send_due
+from messaging.timers import Clock
+
+log = structlog.get_logger(__name__)
+
+LOCK = crc32(b"viseme.dispatcher")
+STANDBY_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 1.0
+# Without these a leader whose network is cut would wait for the kernel's patience, 15 minutes.
+KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3}
+
+
+class Dispatcher:
+    """`run()` returns once `stop` is set; each of its turns ends with its connection."""
+
+    def __init__(self, broker: Broker, *, clock: Clock | None = None) -> None:
+        self.broker = broker
+        self.clock = clock or Clock()
+        self.stop = threading.Event()
+        self.leading = threading.Event()
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            try:
+                self.turn()
+            except (psycopg.OperationalError, db.OperationalError, db.InterfaceError) as problem:
+                log.warning("dispatcher_turn_ended", problem=str(problem).strip())
+                db.close_old_connections()
+                self.stop.wait(STANDBY_SECONDS)
+
+    def turn(self) -> None:
+        """Wait to become the leader, then lead until asked to stop.
+
+        Raises psycopg's OperationalError when the connection is lost.
+        """
+        with own_connection() as connection:
+            while not self.stop.is_set():
+                if _is_leader(connection):
+                    self._lead(connection)
+                self.stop.wait(STANDBY_SECONDS)
+
+    def sweep(self) -> int:
+        """What a leader does each time it wakes: timers, then whatever is due in the outbox."""
+        self.clock.run_due()
+        return send_due(self.broker)
+
+    def _lead(self, connection: psycopg.Connection) -> None:
+        connection.execute(f"LISTEN {CHANNEL}")
+        log.info("dispatcher_led")
+        self.leading.set()
+        try:
+            while not self.stop.is_set():
+                connection.execute("SELECT 1")  # still the leader: the lock lives on it
+                self.sweep()
+                db.close_old_connections()
+                self._wait(connection)
+        finally:
+            self.leading.clear()
+
+    def _wait(self, connection: psycopg.Connection) -> None:
+        """Until something was written, a timer is due, or a second is over: a retry may be due."""
+        timeout = min(LONGEST_WAIT_SECONDS, self.clock.seconds_to_next())
+        for _ in connection.notifies(timeout=timeout, stop_after=1):
+            pass
+
+
+@contextmanager
+def own_connection() -> Iterator[psycopg.Connection]:
+    """A connection of the application's role that no pool or pooler hands to another."""
+    options = connections["default"].get_connection_params()
+    for django_only in ("cursor_factory", "context", "prepare_threshold"):
+        options.pop(django_only, None)
+    with psycopg.connect(**options, **KEEPALIVE, autocommit=True) as connection:
+        yield connection
+
+
+def _is_leader(connection: psycopg.Connection) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
+    return bool(row and row[0])

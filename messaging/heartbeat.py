@@ -1,0 +1,81 @@
+"""Keeps a received message hidden from other consumers for as long as its work takes."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from messaging.received import Received
+
+log = structlog.get_logger(__name__)
+
+MARGIN_SECONDS = 10
+RETRY_SECONDS = 5
+GONE = {
+    "ReceiptHandleIsInvalid",
+    "InvalidParameterValue",  # how a FIFO queue names an expired handle, and the end of 12 hours
+    "MessageNotInflight",
+    "AWS.SimpleQueueService.MessageNotInflight",
+    "QueueDoesNotExist",
+    "AWS.SimpleQueueService.NonExistentQueue",
+}
+
+
+class Hold:
+    """One message, extended at a third of its visibility timeout, each time by the whole of it.
+
+    A call that fails for a passing reason is repeated until shortly before the timeout ends by this
+    machine's monotonic clock; then, or when SQS says that the handle is void, the message is lost:
+    somebody else may have it. `lost` never turns back to False.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        message: Received,
+        *,
+        visibility_seconds: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.lost = False
+        self._client = client
+        self._message = message
+        self._visibility = visibility_seconds
+        self._clock = clock
+        self._renewed(message.hidden_since)
+
+    def beat(self) -> bool:
+        """Extend the hold if that is due. False: the message is no longer ours."""
+        now = self._clock()
+        if not self.lost and now >= self._due:
+            self._extend(now)
+        return not self.lost
+
+    def _extend(self, now: float) -> None:
+        try:
+            self._client.change_message_visibility(
+                QueueUrl=self._message.queue_url,
+                ReceiptHandle=self._message.receipt,
+                VisibilityTimeout=self._visibility,
+            )
+        except ClientError as refusal:
+            self._failed(now, refusal, gone=refusal.response["Error"]["Code"] in GONE)
+        except BotoCoreError as problem:
+            self._failed(now, problem, gone=False)
+        else:
+            self._renewed(now)
+
+    def _renewed(self, at: float) -> None:
+        self._due = at + self._visibility / 3
+        self._until = at + self._visibility - min(MARGIN_SECONDS, self._visibility / 3)
+
+    def _failed(self, now: float, problem: Exception, *, gone: bool) -> None:
+        self.lost = gone or self._clock() >= self._until
+        self._due = now + min(RETRY_SECONDS, self._visibility / 10)
+        log.warning(
+            "message_lost" if self.lost else "message_not_extended",
+            message_id=self._message.message_id,
+            problem=str(problem),
+        )

@@ -1,0 +1,25 @@
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from messaging.broker import shared
+from messaging.dispatcher import Dispatcher
+
+
+class Command(BaseCommand):
+    help = "Send the outbox to the queues and run the timers, for as long as this process leads."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--once", action="store_true", help="one sweep, leader or not, then end"
+        )
+
+    def handle(self, *args: Any, once: bool, **options: Any) -> None:
+        dispatcher = Dispatcher(shared())
+        if once:
+            self.stdout.write(f"{dispatcher.sweep()} messages sent")
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: dispatcher.stop.set())
+        dispatcher.run()

@@ -1,0 +1,71 @@
+"""A message in this process's hands."""
+
+import json
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import dramatiq
+
+DEAD = "-dead"
+
+
+class Received(dramatiq.MessageProxy):
+    """What a worker holds of a message: its receipt, and since when it is hidden from others.
+
+    Any exception that leaves the actor fails the message. Stock Dramatiq acknowledges it instead
+    unless its Retries middleware is there, which asks SQS for a delay that a FIFO queue refuses.
+    """
+
+    def __init__(
+        self,
+        message: dramatiq.Message,
+        *,
+        queue_url: str,
+        receipt: str,
+        receives: int,
+        hidden_since: float,
+    ) -> None:
+        super().__init__(message)
+        self.queue_url = queue_url
+        self.receipt = receipt
+        self.receives = receives
+        self.hidden_since = hidden_since  # time.monotonic() from before the receive: never too late
+
+    def stuff_exception(self, exception: BaseException) -> None:
+        super().stuff_exception(exception)
+        self.fail()
+
+    @property
+    def exception(self) -> BaseException | None:
+        return self._exception
+
+
+def encode(queue: str, actor: str, payload: Mapping[str, Any], message_id: str) -> str:
+    """Dramatiq's own wire form. Without a signature: whoever may send to the queue is trusted."""
+    message = dramatiq.Message(
+        queue_name=queue,
+        actor_name=actor,
+        args=(),
+        kwargs=dict(payload),
+        options={},
+        message_id=message_id,
+        message_timestamp=int(time.time() * 1000),
+    )
+    return b64encode(message.encode()).decode("ascii")
+
+
+def decode(queue: str, body: str) -> dramatiq.Message:
+    """Read a body; ValueError says why it can't be read.
+
+    The queue's name is that of the queue it came from, whatever it says itself: a dead letter
+    still bears its first one. And a dead letter is for `<actor>_dead`, which brings to an end what
+    the actor could not.
+    """
+    try:
+        message = dramatiq.Message.decode(b64decode(body, validate=True))
+    except (dramatiq.DecodeError, json.JSONDecodeError) as problem:
+        raise ValueError(f"not a message of ours: {problem}") from problem
+    actor = message.actor_name + ("_dead" if queue.endswith(DEAD) else "")
+    return message.copy(queue_name=queue, actor_name=actor)

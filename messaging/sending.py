@@ -1,0 +1,106 @@
+"""From outbox rows to SQS: claim, send, mark. Runs as the operator; see `operating`."""
+
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.module_loading import import_string
+
+from messaging.broker import Broker
+from messaging.crashpoints import crash_point
+from messaging.errors import UnknownQueue
+from messaging.models import OutboxMessage
+
+log = structlog.get_logger(__name__)
+
+BATCH = 20
+CLAIM = timedelta(seconds=60)  # longer than a batch takes, even when each call times out once
+LONGEST_BACK_OFF_SECONDS = 300
+
+
+def operating(reason: str) -> AbstractContextManager[None]:
+    """The way in to all tenants' rows, a transaction; which one the settings say.
+
+    It belongs to an app above this one, so this app only knows its dotted path.
+    """
+    return import_string(settings.MESSAGING_CONTEXT)(reason)
+
+
+def send_due(broker: Broker) -> int:
+    """Send every message that is due; how many were sent.
+
+    No call to SQS happens inside a transaction. A process that dies between sending and marking
+    leaves a row that is sent again after its claim has run out, with the same deduplication id.
+    """
+    sent = 0
+    while batch := _claim():
+        for position, message in enumerate(batch):
+            try:
+                sent += _send(broker, message)
+            except BotoCoreError as problem:
+                # Not reached at all: each of the others would cost a timeout to learn the same.
+                _record_failure(message, problem)
+                _give_back(batch[position + 1 :])
+                return sent
+    return sent
+
+
+def _claim() -> list[OutboxMessage]:
+    """Rows are found by their state and never by "newer than the last one sent": transactions
+    commit in another order than that of their ids."""
+    with operating("send the outbox"):
+        free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
+        due = Q(not_before=None) | Q(not_before__lte=Now())
+        rows = OutboxMessage.objects.select_for_update(skip_locked=True)
+        batch = list(rows.filter(free, due, sent_at=None).order_by("id")[:BATCH])
+        OutboxMessage.objects.filter(id__in=[message.id for message in batch]).update(
+            claimed_until=Now() + CLAIM, send_attempts=F("send_attempts") + 1
+        )
+    return batch
+
+
+def _give_back(batch: list[OutboxMessage]) -> None:
+    with operating("give messages back to the outbox"):
+        OutboxMessage.objects.filter(id__in=[message.id for message in batch]).update(
+            claimed_until=None, send_attempts=F("send_attempts") - 1
+        )
+
+
+def _send(broker: Broker, message: OutboxMessage) -> bool:
+    try:
+        broker.send(
+            message.queue,
+            message.actor,
+            message.payload,
+            message_id=str(message.id),
+            group_id=message.group_id,
+            dedup_id=message.dedup_id,
+        )
+    except (ClientError, UnknownQueue) as problem:
+        _record_failure(message, problem)
+        return False
+    crash_point("outbox.sent")
+    with operating("mark a message as sent"):
+        OutboxMessage.objects.filter(id=message.id).update(
+            sent_at=Now(), claimed_until=None, last_error=""
+        )
+    return True
+
+
+def _record_failure(message: OutboxMessage, problem: Exception) -> None:
+    delay = timedelta(seconds=min(2**message.send_attempts, LONGEST_BACK_OFF_SECONDS))
+    log.warning(
+        "message_not_sent",
+        message_id=str(message.id),
+        tenant_id=str(message.tenant_id),
+        attempts=message.send_attempts + 1,
+        problem=str(problem),
+    )
+    with operating("record that a message was not sent"):
+        OutboxMessage.objects.filter(id=message.id).update(
+            not_before=Now() + delay, claimed_until=None, last_error=str(problem)[:500]
+        )
