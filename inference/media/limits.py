@@ -1,0 +1,25 @@
+"""How large a stranger's file may be, and what the process that opens it may use."""
+
+from dataclasses import asdict, dataclass
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class MediaLimits:
+    """Read from the file's headers before anything is decoded; the decoder holds to them too."""
+
+    max_side: int = 4096
+    max_pixels: int = 4096 * 2304
+    max_seconds: int = 3600
+    max_frame_rate: int = 240
+    max_bytes: int = 8 << 30
+    # Of the media process: address space, and processor seconds in all. A 4K HEVC decoder with
+    # its reference pictures needs about 1 GiB.
+    memory_bytes: int = 3072 * MEBIBYTE
+    cpu_seconds: int = 7200
+    # No message for so long means that the file leads the decoder nowhere.
+    silence_seconds: int = 60
+
+    def to_mapping(self) -> dict[str, int]:
+        return asdict(self)

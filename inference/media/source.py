@@ -1,0 +1,191 @@
+"""A voice and a film, read through the media process."""
+
+import contextlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from inference import errors
+from inference.media import wire
+from inference.media.info import ColorTags
+from inference.media.limits import MediaLimits
+from inference.media.pictures import LAYOUTS, Picture, PlaneLayout
+from inference.media.process import MediaProcess
+
+SAMPLE_RATE = 16000
+SOUND_CPU_SECONDS = 1800
+MAX_PACKET_BYTES = 1 << 20
+# One packet in the spool: time and duration in ticks of the sound's time base, size in bytes.
+PACKET = struct.Struct("<qqI")
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What is heard.
+
+    samples: (n,) int16, mono, 16 kHz, for the network. duration: exact seconds of what was
+    decoded. The coded packets that go into the result lie in `spool`: their codec is "aac" (ADTS
+    frames) or "mp3", the given ones wherever an mp4 may carry them.
+    """
+
+    samples: npt.NDArray[np.int16]
+    duration: Fraction
+    codec: str
+    sample_rate: int
+    time_base: Fraction
+    spool: Path
+
+    def packets(self) -> Iterator[tuple[int, int, bytes]]:
+        """(time, duration, bytes), in ticks of `time_base`; read as they are asked for."""
+        with self.spool.open("rb") as file:
+            while head := file.read(PACKET.size):
+                time, duration, size = PACKET.unpack(head)
+                yield time, duration, file.read(size)
+
+
+def read_sound(
+    path: str | Path, spool: Path, *, limits: MediaLimits | None = None
+) -> Sound:
+    """Decode a file's first sound stream to its end, and keep its packets in `spool`.
+
+    Raises NoAudio beside what probe() raises.
+    """
+    limits = limits or MediaLimits()
+    request = {"task": "sound", "cpu_seconds": SOUND_CPU_SECONDS}
+    most = 2 * SAMPLE_RATE * limits.max_seconds
+    samples = bytearray()
+    with (
+        MediaProcess(request, source=path, limits=limits) as process,
+        spool.open("wb") as file,
+    ):
+        while (header := process.header("samples", "packet", "sound"))[
+            "kind"
+        ] != "sound":
+            if header["kind"] == "samples":
+                samples += process.payload(header, most=most - len(samples))
+                continue
+            data = process.payload(header, most=MAX_PACKET_BYTES)
+            file.write(
+                PACKET.pack(int(header["time"]), int(header["duration"]), len(data))
+                + data
+            )
+        return _sound(header, samples, spool)
+
+
+def _sound(header: wire.Header, samples: bytearray, spool: Path) -> Sound:
+    if header["codec"] not in ("aac", "mp3"):
+        raise errors.DamagedMedia("The decoder of this file sent something unexpected.")
+    return Sound(
+        samples=np.frombuffer(samples, dtype="<i2"),
+        duration=Fraction(header["duration"]),
+        codec=header["codec"],
+        sample_rate=int(header["sample_rate"]),
+        time_base=Fraction(header["time_base"]),
+        spool=spool,
+    )
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture and when it is shown. `number` is its place in the source; `time` and `duration`
+    are ticks of the film's time base."""
+
+    number: int
+    time: int
+    duration: int
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Film:
+    """The picture stream as it will be delivered: upright, `rate` its usual frames a second."""
+
+    width: int
+    height: int
+    layout: PlaneLayout
+    tags: ColorTags
+    rate: Fraction
+    time_base: Fraction
+    pixel_aspect: Fraction
+
+
+class Frames:
+    """Iterate once: frames in the order of the result, as many as the sound needs.
+
+    When the iteration is over, `unreadable` counts the pictures that could not be decoded (the
+    one before each was shown longer).
+    """
+
+    def __init__(self, process: MediaProcess) -> None:
+        self._process = process
+        self.film = process.read("film", _film)
+        self.unreadable = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        last = -1
+        while (header := self._process.header("frame", "end"))["kind"] == "frame":
+            frame = self._frame(header)
+            if frame.time <= last or frame.duration < 1:
+                raise errors.DamagedMedia(
+                    "The frames of this file come in no usable order."
+                )
+            last = frame.time
+            yield frame
+        self.unreadable = int(header.get("unreadable", 0))
+
+    def _frame(self, header: wire.Header) -> Frame:
+        film, layout = self.film, self.film.layout
+        planes = [
+            np.empty(shape, layout.dtype)
+            for shape in layout.shapes(film.width, film.height)
+        ]
+        if header["bytes"] != sum(plane.nbytes for plane in planes):
+            raise errors.DamagedMedia(
+                "The decoder of this file sent something unexpected."
+            )
+        for plane in planes:
+            self._process.fill(memoryview(plane).cast("B"))
+        number, time, duration = (
+            int(header[name]) for name in ("number", "time", "duration")
+        )
+        return Frame(number, time, duration, Picture(planes, layout, film.tags))
+
+
+@contextlib.contextmanager
+def open_frames(
+    path: str | Path, seconds: Fraction, *, limits: MediaLimits | None = None
+) -> Iterator[Frames]:
+    """Frames of a file's first picture stream for `seconds` of sound; none is read ahead.
+
+    A frame is shown if at least half of it falls within the sound. A film that is shorter plays
+    forwards and backwards in turn, the frame at the turn once; one that is short by no more than
+    a single frame simply ends. Raises NoVideo beside what probe() raises.
+    """
+    limits = limits or MediaLimits()
+    request = {
+        "task": "frames",
+        "cpu_seconds": limits.cpu_seconds,
+        "seconds": f"{seconds.numerator}/{seconds.denominator}",
+    }
+    with MediaProcess(request, source=path, limits=limits) as process:
+        yield Frames(process)
+
+
+def _film(header: wire.Header) -> Film:
+    width, height = int(header["width"]), int(header["height"])
+    if min(width, height) < 1 or max(width, height) > 1 << 14:
+        raise ValueError("impossible size")
+    return Film(
+        width=width,
+        height=height,
+        layout=LAYOUTS[header["layout"]],
+        tags=ColorTags.from_mapping(header["tags"]),
+        rate=Fraction(header["rate"]),
+        time_base=Fraction(header["time_base"]),
+        pixel_aspect=Fraction(header["pixel_aspect"]),
+    )
