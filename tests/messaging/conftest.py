@@ -1,0 +1,67 @@
+"""A queue server that speaks SQS's protocol, and queues of their own for each test."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import dramatiq
+import pytest
+from moto.server import ThreadedMotoServer
+
+from messaging.broker import Broker
+from tests.messaging.sqs import Queue, make_queues
+
+
+@pytest.fixture(scope="session")
+def queue_server() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def broker(queue_server: str, settings) -> Broker:
+    """A broker whose queues are new, with a visibility of 2 seconds and 3 receives."""
+    mark = uuid4().hex[:8]
+    settings.SQS_QUEUES = {
+        "lipsync": f"{mark}.fifo",
+        "lipsync-dead": f"{mark}-dead.fifo",
+        "tasks": f"{mark}-tasks",
+    }
+    broker = Broker(
+        wait_seconds=1,
+        visibility_seconds=2,
+        region_name="us-east-1",
+        endpoint_url=queue_server,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    make_queues(broker.client, mark, visibility_seconds=2)
+    return broker
+
+
+@pytest.fixture
+def queue(broker: Broker) -> Queue:
+    return Queue(broker, "lipsync")
+
+
+@pytest.fixture
+def tasks(broker: Broker) -> Queue:
+    return Queue(broker, "tasks")
+
+
+@pytest.fixture
+def start_worker(broker: Broker) -> Iterator:
+    """Starts Dramatiq's own worker on the broker, as its command line does; stops it afterwards."""
+    workers = []
+
+    def start(**options) -> dramatiq.Worker:
+        worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=100, **options)
+        worker.start()
+        workers.append(worker)
+        return worker
+
+    yield start
+    for worker in workers:
+        worker.stop(timeout=5000)

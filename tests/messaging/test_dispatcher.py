@@ -1,0 +1,114 @@
+"""One leader, and no harm in two."""
+
+import threading
+
+import pytest
+from django.db import connection
+
+from messaging.dispatcher import LOCK, Dispatcher, own_connection
+from messaging.models import TimerRun
+from messaging.outbox import enqueue
+from messaging.sending import operating
+from messaging.timers import Clock
+from messaging.timers import run as run_timer
+from tests.messaging.sqs import eventually
+from tests.messaging.ticks import ran
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TICK = "tests.messaging.ticks.tick"
+BROKEN_TICK = "tests.messaging.ticks.broken_tick"
+
+
+@pytest.fixture(autouse=True)
+def no_ticks_yet():
+    ran.clear()
+
+
+@pytest.fixture
+def start(broker, monkeypatch):
+    """Starts dispatchers in threads, with a short standby; stops them afterwards."""
+    monkeypatch.setattr("messaging.dispatcher.STANDBY_SECONDS", 0.05)
+    started = []
+
+    def start(*timers):
+        dispatcher = Dispatcher(broker, clock=Clock(timers))
+        thread = threading.Thread(target=dispatcher.run, daemon=True)
+        thread.start()
+        started.append((dispatcher, thread))
+        return dispatcher
+
+    yield start
+    for dispatcher, thread in started:
+        dispatcher.stop.set()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def write():
+    with operating("test"):
+        enqueue("lipsync", {"job_id": 1}, queue="lipsync", tenant_id=None, group="a-lane")
+
+
+def end_leaders_connection():
+    """As a failover does: the session is gone, the process is not."""
+    with own_connection() as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks"
+            " WHERE locktype = 'advisory' AND objid = %s AND granted",
+            [LOCK],
+        )
+
+
+def test_a_message_is_sent_as_soon_as_its_transaction_commits(start, queue):
+    dispatcher = start()
+    assert dispatcher.leading.wait(5)
+    write()
+    eventually(lambda: queue.size == 1, seconds=3)
+
+
+def test_only_one_of_two_leads(start):
+    first = start()
+    assert first.leading.wait(5)
+    second = start()
+    assert not second.leading.wait(0.5)
+
+
+def test_another_takes_over_when_the_leader_stops(start, queue):
+    first = start()
+    assert first.leading.wait(5)
+    second = start()
+    first.stop.set()
+    assert second.leading.wait(5)
+    write()
+    eventually(lambda: queue.size == 1)
+
+
+def test_a_lost_connection_ends_the_turn_and_another_turn_begins(start, queue):
+    dispatcher = start()
+    assert dispatcher.leading.wait(5)
+    end_leaders_connection()
+    eventually(lambda: not dispatcher.leading.is_set())
+    assert dispatcher.leading.wait(5)
+    write()
+    eventually(lambda: queue.size == 1)
+
+
+def test_a_timer_runs_once_for_two_leaders():
+    assert run_timer("tick", 60, TICK)
+    assert not run_timer("tick", 60, TICK)
+    assert ran == ["tick"]
+
+
+def test_a_timer_that_fails_leaves_the_others_running(start):
+    dispatcher = start(("broken", 60, BROKEN_TICK), ("tick", 0.1, TICK))
+    assert dispatcher.leading.wait(5)
+    eventually(lambda: len(ran) >= 2)
+    with operating("test"):
+        assert "made a mistake" in TimerRun.objects.get(name="broken").last_error
+
+
+def test_a_tenant_cannot_read_or_move_the_timers():
+    assert run_timer("tick", 60, TICK)
+    with connection.cursor() as cursor, pytest.raises(Exception, match="permission denied"):
+        cursor.execute("UPDATE messaging_timerrun SET started_at = now()")

@@ -1,0 +1,78 @@
+"""A message stays hidden while its work goes on, and is given up in time when it can't."""
+
+import time
+
+import pytest
+
+from messaging.broker import Broker
+from messaging.consumer import Consumer
+from messaging.heartbeat import Hold
+from messaging.slots import Slots
+from tests.messaging.sqs import eventually
+
+
+@pytest.fixture
+def message(broker, queue):
+    queue.send("lipsync", job_id="one")
+    consumer = Consumer(broker, "lipsync", Slots(1))
+    return eventually(lambda: next(consumer))
+
+
+@pytest.fixture
+def nobody_home():
+    """A client whose server is not there: every call fails for a passing reason."""
+    broker = Broker(
+        wait_seconds=1,
+        visibility_seconds=300,
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:9",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    return broker.client
+
+
+class Clock:
+    def __init__(self, at: float) -> None:
+        self.now = at
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_message_stays_hidden_for_longer_than_its_visibility_timeout(broker, queue, message):
+    hold = Hold(broker.client, message, visibility_seconds=2)
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        assert hold.beat()
+        assert queue.count() == {"waiting": 0, "held": 1}
+        time.sleep(0.1)
+
+
+def test_a_receipt_that_the_queue_does_not_know_is_a_lost_message(broker, message):
+    clock = Clock(message.hidden_since + 100)
+    message.receipt = "of a queue that was restarted"
+    hold = Hold(broker.client, message, visibility_seconds=300, clock=clock)
+    assert not hold.beat()
+    assert hold.lost
+
+
+def test_a_queue_out_of_reach_is_asked_again_until_shortly_before_the_end(nobody_home, message):
+    clock = Clock(message.hidden_since)
+    hold = Hold(nobody_home, message, visibility_seconds=300, clock=clock)
+    clock.now += 101
+    assert hold.beat()
+    clock.now = message.hidden_since + 289
+    assert hold.beat()
+    clock.now += 6  # 295: within the margin of ten seconds
+    assert not hold.beat()
+
+
+def test_a_message_that_was_lost_stays_lost(broker, message):
+    clock = Clock(message.hidden_since + 100)
+    good, message.receipt = message.receipt, "void"
+    hold = Hold(broker.client, message, visibility_seconds=300, clock=clock)
+    hold.beat()
+    message.receipt = good
+    clock.now += 100
+    assert not hold.beat()

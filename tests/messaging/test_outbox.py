@@ -1,0 +1,125 @@
+"""From a row written with its reason to a message in the queue, whatever dies in between."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from messaging.errors import MissingGroup, UnknownQueue
+from messaging.ids import new_id
+from messaging.models import OutboxMessage
+from messaging.outbox import enqueue, prune
+from messaging.sending import operating, send_due
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def write(**changes):
+    with operating("test"):
+        message = {"queue": "lipsync", "tenant_id": None, "group": "a-lane", **changes}
+        return enqueue("lipsync", {"job_id": new_id()}, **message)
+
+
+def row(message):
+    with operating("test"):
+        return OutboxMessage.objects.get(id=message.id)
+
+
+def received(broker, name="lipsync"):
+    answer = broker.client.receive_message(
+        QueueUrl=broker.url(name), MessageSystemAttributeNames=["All"], VisibilityTimeout=0
+    )
+    return answer.get("Messages", [])
+
+
+def test_a_message_is_sent_once_and_marked(broker, queue):
+    message = write()
+    assert send_due(broker) == 1
+    assert send_due(broker) == 0
+    assert queue.size == 1
+    assert row(message).sent_at is not None
+
+
+def test_a_message_of_a_transaction_that_was_rolled_back_never_existed(broker, queue):
+    with pytest.raises(RuntimeError), transaction.atomic():
+        write()
+        raise RuntimeError("its reason failed")
+    assert send_due(broker) == 0
+
+
+def test_group_and_deduplication_reach_the_queue(broker):
+    write(group="tenant/1", dedup="job/7")
+    send_due(broker)
+    (message,) = received(broker)
+    assert message["Attributes"]["MessageGroupId"] == "tenant/1"
+    assert message["Attributes"]["MessageDeduplicationId"] == "job/7"
+
+
+def test_a_death_between_sending_and_marking_sends_again_with_the_same_deduplication_id(
+    broker, queue, monkeypatch
+):
+    def dies(name):
+        raise SystemExit(name)
+
+    message = write()
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr("messaging.sending.crash_point", dies)
+        send_due(broker)
+    assert queue.size == 1 and row(message).sent_at is None
+    assert send_due(broker) == 0  # the dead process's claim holds for a minute
+    with operating("test"):
+        OutboxMessage.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert send_due(broker) == 1
+    assert queue.size == 1  # folded into the first by the queue
+    assert row(message).sent_at is not None
+
+
+def test_a_failure_is_recorded_and_the_next_try_comes_later(broker, settings):
+    lost = write()
+    settings.SQS_QUEUES = {**settings.SQS_QUEUES, "lipsync": "nobody-made-this.fifo"}
+    assert send_due(broker) == 0
+    failed = row(lost)
+    assert "NonExistentQueue" in failed.last_error or "does not exist" in failed.last_error
+    assert failed.not_before > failed.created_at
+    assert (failed.send_attempts, failed.claimed_until) == (1, None)
+
+
+def test_a_message_that_fails_holds_up_no_other(broker, settings, tasks):
+    settings.SQS_QUEUES = {**settings.SQS_QUEUES, "lipsync": "nobody-made-this.fifo"}
+    write()
+    write(queue="tasks")
+    assert send_due(broker) == 1
+    assert tasks.size == 1
+
+
+def test_a_message_waits_for_its_time(broker, queue):
+    write(not_before=timezone.now() + timedelta(hours=1))
+    assert send_due(broker) == 0
+
+
+def test_a_row_in_another_dispatchers_hands_is_left_to_it(broker, queue):
+    message = write()
+    with operating("test"):
+        later = timezone.now() + timedelta(minutes=1)
+        OutboxMessage.objects.filter(id=message.id).update(claimed_until=later)
+    assert send_due(broker) == 0
+
+
+def test_a_queue_that_nobody_knows_is_refused_at_once(broker):
+    with pytest.raises(UnknownQueue, match="SQS_QUEUES"):
+        write(queue="lipsink")
+
+
+def test_a_fifo_queue_asks_for_the_group(broker):
+    with pytest.raises(MissingGroup):
+        write(group=None)
+
+
+def test_old_messages_are_pruned_and_unsent_ones_are_kept(broker):
+    sent, unsent = write(), write()
+    with operating("test"):
+        old = timezone.now() - timedelta(days=8)
+        OutboxMessage.objects.filter(id=sent.id).update(sent_at=old)
+        prune()
+        assert list(OutboxMessage.objects.all()) == [unsent]

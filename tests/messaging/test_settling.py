@@ -1,0 +1,171 @@
+"""What becomes of a message when its actor is done with it, or never was."""
+
+import threading
+
+import dramatiq
+import pytest
+from botocore.exceptions import ClientError
+
+from messaging import consumer
+from messaging.errors import DirectSend, NotOurs, PutBack
+from tests.messaging.sqs import eventually
+
+
+@pytest.fixture(autouse=True)
+def quick_back_off(monkeypatch):
+    monkeypatch.setattr(consumer, "FIRST_BACK_OFF_SECONDS", 0)
+
+
+def actor(broker, function, name="lipsync", queue="lipsync"):
+    return dramatiq.actor(function, actor_name=name, queue_name=queue, broker=broker)
+
+
+def test_a_message_whose_actor_returns_is_deleted(broker, queue, start_worker):
+    seen = []
+    actor(broker, lambda job_id: seen.append(job_id))
+    queue.send("lipsync", job_id="one")
+    start_worker()
+    eventually(lambda: seen == ["one"] and queue.size == 0)
+
+
+def test_a_message_whose_actor_raises_is_put_back_and_received_again(broker, queue, start_worker):
+    tries = []
+
+    def fails_once(job_id):
+        tries.append(job_id)
+        if len(tries) == 1:
+            raise RuntimeError("the first try fails")
+
+    actor(broker, fails_once)
+    queue.send("lipsync", job_id="one")
+    start_worker()
+    eventually(lambda: tries == ["one", "one"] and queue.size == 0)
+
+
+def test_after_three_receives_the_dead_letter_actor_gets_the_message(broker, queue, start_worker):
+    tries, buried = [], []
+
+    def never_works(job_id):
+        tries.append(job_id)
+        raise RuntimeError("poison")
+
+    actor(broker, never_works)
+    actor(broker, lambda job_id: buried.append(job_id), "lipsync_dead", "lipsync-dead")
+    queue.send("lipsync", job_id="one")
+    start_worker()
+    eventually(lambda: buried == ["one"])
+    assert tries == ["one"] * 3
+
+
+def test_an_actor_says_how_long_its_message_stays_hidden(broker, queue, start_worker):
+    tries = []
+
+    def later(job_id):
+        tries.append(job_id)
+        raise PutBack("the database is away", delay_seconds=60)
+
+    actor(broker, later)
+    queue.send("lipsync", job_id="one")
+    start_worker()
+    eventually(lambda: tries and broker.slots["lipsync"].free == 1)
+    assert queue.count() == {"waiting": 0, "held": 1}
+
+
+def test_a_lost_message_is_neither_deleted_nor_shown(broker, queue, start_worker, monkeypatch):
+    """The stale receipt could hide or delete what its new owner holds, so it is not used at all."""
+    calls = []
+    monkeypatch.setattr(
+        broker.client, "change_message_visibility", lambda **call: calls.append(call)
+    )
+    tries = []
+
+    def loses(job_id):
+        tries.append(job_id)
+        raise NotOurs("another worker took over")
+
+    actor(broker, loses)
+    queue.send("lipsync", job_id="one")
+    start_worker()
+    eventually(lambda: tries and broker.slots["lipsync"].free == 1)
+    assert (calls, queue.size) == ([], 1)
+
+
+def test_a_message_for_an_actor_that_this_release_lacks_is_put_back(
+    broker, queue, start_worker, monkeypatch
+):
+    monkeypatch.setattr(consumer, "FIRST_BACK_OFF_SECONDS", 60)
+    seen = []
+    actor(broker, lambda job_id: seen.append(job_id))
+    queue.send("of_the_next_release", job_id="one", group="lane-1")
+    queue.send("lipsync", job_id="two", group="lane-2")
+    start_worker()
+    eventually(lambda: seen == ["two"])
+    eventually(lambda: queue.count() == {"waiting": 0, "held": 1})
+
+
+def test_a_body_that_is_no_message_stays_in_the_queue(broker, queue, start_worker, monkeypatch):
+    monkeypatch.setattr(consumer, "FIRST_BACK_OFF_SECONDS", 60)
+    seen = []
+    actor(broker, lambda job_id: seen.append(job_id))
+    queue.send_body("not base64 of anything", group="lane-1")
+    queue.send("lipsync", job_id="two", group="lane-2")
+    start_worker()
+    eventually(lambda: seen == ["two"])
+    eventually(lambda: queue.count() == {"waiting": 0, "held": 1})
+
+
+def test_a_failed_delete_gives_the_slot_back(broker, queue, start_worker, monkeypatch):
+    """The stock consumer never fetches again after one: the worker looks alive and does nothing."""
+    seen, delete = [], broker.client.delete_message
+
+    def expired_once(**call):
+        monkeypatch.setattr(broker.client, "delete_message", delete)
+        raise ClientError({"Error": {"Code": "ReceiptHandleIsInvalid"}}, "DeleteMessage")
+
+    actor(broker, lambda job_id: seen.append(job_id))
+    monkeypatch.setattr(broker.client, "delete_message", expired_once)
+    queue.send("lipsync", job_id="one", group="lane-1")
+    queue.send("lipsync", job_id="two", group="lane-2")
+    start_worker()
+    eventually(lambda: {"one", "two"} <= set(seen))
+    eventually(lambda: queue.size == 0)  # "one" showed itself again after its visibility
+
+
+def test_a_worker_holds_one_message_of_a_fifo_queue(broker, queue, start_worker):
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def waits(job_id):
+        begun.release()
+        go_on.wait(5)
+
+    actor(broker, waits)
+    queue.send("lipsync", job_id="one", group="lane-1")
+    queue.send("lipsync", job_id="two", group="lane-2")
+    start_worker()
+    assert begun.acquire(timeout=5)
+    assert queue.count() == {"waiting": 1, "held": 1}
+    go_on.set()
+    eventually(lambda: queue.size == 0)
+
+
+def test_a_worker_that_was_asked_to_stop_receives_no_more(broker, queue, start_worker):
+    seen = []
+    actor(broker, lambda job_id: seen.append(job_id))
+    worker = start_worker()
+    broker.stopping.set()
+    eventually(lambda: worker.consumers["lipsync"].consumer is not None)
+    worker.stop(timeout=5000)
+    queue.send("lipsync", job_id="one")
+    assert queue.count() == {"waiting": 1, "held": 0} and seen == []
+
+
+def test_an_actor_cannot_be_sent_past_the_outbox(broker):
+    lipsync = actor(broker, lambda job_id: None)
+    with pytest.raises(DirectSend, match="outbox.enqueue"):
+        lipsync.send(job_id="one")
+
+
+def test_a_queue_that_is_missing_is_not_made(broker, settings):
+    settings.SQS_QUEUES = {**settings.SQS_QUEUES, "tasks": "nobody-made-this"}
+    with pytest.raises(broker.client.exceptions.QueueDoesNotExist):
+        broker.consume("tasks")
