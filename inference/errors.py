@@ -4,6 +4,9 @@ A refusal is the input's fault (exit code 2, the user can mend it); everything e
 code 1). Codes travel to the API and into usage records: never rename one.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 
 class EngineError(Exception):
     """Base of all errors the engine raises on purpose; str() is one sentence for the user."""
@@ -93,6 +96,50 @@ class BadCheckpoint(EngineError):
 
     code = "bad_checkpoint"
     hint = "Fetch the file again and compare its checksum with its publisher's."
+
+
+class MissingCheckpoint(BadCheckpoint):
+    """A file of a model is not where it should be."""
+
+    hint = "Put the file there, or point MODEL_BUNDLE at a complete bundle."
+
+
+class WrongChecksum(BadCheckpoint):
+    """A file is not byte for byte the one that the manifest names."""
+
+
+class UnreadableCheckpoint(BadCheckpoint):
+    """Not a format of weights that can be read as data alone, or cut short."""
+
+
+class BadManifest(BadCheckpoint):
+    """The bundle's manifest does not say what loading needs to know."""
+
+    hint = "Write the manifest again; the docstring of inference/checkpoint.py shows one."
+
+
+class WrongWeights(BadCheckpoint):
+    """The file holds another network. Names the first keys, and how many there are of them."""
+
+    hint = "Check that the file belongs to this role and version; nothing is loaded in part."
+    what = "has weights that do not fit"
+
+    def __init__(self, path: Path, first: Sequence[str], count: int) -> None:
+        self.path, self.first, self.count = path, tuple(first), count
+        more = ", ..." if count > len(first) else ""
+        super().__init__(f"{path} {self.what}, {count} in all: {', '.join(first)}{more}")
+
+
+class MissingWeights(WrongWeights):
+    what = "lacks weights"
+
+
+class UnknownWeights(WrongWeights):
+    what = "has weights without a place in the network"
+
+
+class MisshapenWeights(WrongWeights):
+    what = "has weights of the wrong shape"
 
 
 class EngineFault(EngineError):

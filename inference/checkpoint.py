@@ -1,0 +1,153 @@
+"""A bundle: one folder with all files of a model, and a manifest that says what they are.
+
+    manifest.json: {
+      "name": "latentsync-1.6", "label": "LatentSync 1.6", "version": "1.6", "demo": false,
+      "resolution": 512, "finder": "builtin",
+      "files": {"unet": {"path": "latentsync_unet.pt", "sha256": "...", "size_bytes": 5072...,
+                         "license": "..."}, "encoder": {...}, "vae": {...}, "mask": {...}},
+      "unet": {...}, "encoder": {...}, "vae": {...}
+    }
+
+The three configs at its end are for networks of other sizes than the official ones; without "vae",
+a config.json lies beside the VAE's weights. "mask" is optional: without one it is drawn.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from torch import Tensor
+
+from inference.device import choose_dtype
+from inference.errors import BadManifest, MissingCheckpoint, WrongChecksum
+from inference.mask import draw_mask, load_mask
+from inference.unet import UNetConfig, VideoUNet
+from inference.weights import Network, load_encoder, load_unet, load_vae, read_json
+from inference.whisper import AudioEncoder, EncoderConfig
+
+MANIFEST = "manifest.json"
+DEMO_BUNDLE = Path(__file__).parent / "demo" / "bundle"
+NETWORKS = ("unet", "encoder", "vae")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that one model needs to run, loaded. mask: (R, R) fp32 on the CPU, 1 = keep."""
+
+    unet: VideoUNet
+    vae: AutoencoderKL
+    encoder: AudioEncoder
+    mask: Tensor
+    resolution: int
+    finder: str
+    manifest: Mapping[str, Any]
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def label(self) -> str:
+        """What people are told made a result, such as "demo model"."""
+        return str(self.manifest["label"])
+
+    def to_mapping(self) -> dict[str, Any]:
+        """What a result says of its model."""
+        return {key: self.manifest[key] for key in ("name", "label", "version", "demo")}
+
+
+def load_bundle(folder: Path, device: torch.device, dtype: torch.dtype | None = None) -> Model:
+    """Check every file of a bundle against its manifest, then load them all strictly.
+
+    dtype: None takes what suits the device. Raises a BadCheckpoint that names the file.
+    """
+    manifest = read_manifest(folder)
+    dtype = dtype or choose_dtype(device)
+    paths = {role: checked(folder, role, manifest) for role in manifest["files"]}
+
+    def place(network: Network) -> Network:
+        # Not diffusers' own to(), which warns about something that is not so here.
+        return torch.nn.Module.to(network, device=device, dtype=dtype)
+
+    unet_config, encoder_config = _configs(folder, manifest)
+    return Model(
+        unet=place(load_unet(paths["unet"], unet_config)),
+        encoder=place(load_encoder(paths["encoder"], encoder_config)),
+        vae=place(load_vae(paths["vae"], manifest.get("vae"))),
+        mask=_mask(paths.get("mask"), manifest["resolution"]),
+        resolution=manifest["resolution"],
+        finder=manifest["finder"],
+        manifest=manifest,
+        device=device,
+        dtype=dtype,
+    )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Raises BadManifest when something is missing in it or of the wrong type."""
+    manifest = read_json(folder / MANIFEST)
+    for key, kind in _MANIFEST_TYPES.items():
+        value = manifest.get(key)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise BadManifest(f"{folder / MANIFEST} has no usable {key!r}.")
+    missing = [role for role in NETWORKS if role not in manifest["files"]]
+    if missing:
+        raise BadManifest(f"{folder / MANIFEST} names no file for the role {missing[0]!r}.")
+    return manifest
+
+
+_MANIFEST_TYPES: dict[str, type] = {
+    "name": str,
+    "label": str,
+    "version": str,
+    "demo": bool,
+    "resolution": int,
+    "finder": str,
+    "files": dict,
+}
+
+
+def checked(folder: Path, role: str, manifest: Mapping[str, Any]) -> Path:
+    """The path of a role's file, after its size and SHA-256 were compared with the manifest."""
+    entry = manifest["files"][role]
+    try:
+        path: Path = folder / entry["path"]
+        size, sha256 = entry["size_bytes"], entry["sha256"]
+    except (KeyError, TypeError):
+        raise BadManifest(
+            f"{folder / MANIFEST}: {role!r} needs path, size_bytes, sha256."
+        ) from None
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BadManifest(f"{folder / MANIFEST}: the file of {role!r} lies outside the bundle.")
+    if not path.is_file():
+        raise MissingCheckpoint(f"The file {path} is not there, but the manifest names it.")
+    found = path.stat().st_size
+    if found != size:
+        raise WrongChecksum(f"{path} has {found} bytes; the manifest says {size}.")
+    if file_sha256(path) != sha256:
+        raise WrongChecksum(f"{path} is not the file that the manifest describes (SHA-256).")
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _configs(
+    folder: Path, manifest: Mapping[str, Any]
+) -> tuple[UNetConfig | None, EncoderConfig | None]:
+    unet, encoder = manifest.get("unet"), manifest.get("encoder")
+    try:
+        return (
+            UNetConfig.from_mapping(unet) if unet is not None else None,
+            EncoderConfig.from_mapping(encoder) if encoder is not None else None,
+        )
+    except (TypeError, ValueError, AttributeError) as wrong:
+        raise BadManifest(f"{folder / MANIFEST} describes no network: {wrong}.") from None
+
+
+def _mask(path: Path | None, resolution: int) -> Tensor:
+    return load_mask(path, resolution) if path else draw_mask(resolution)
