@@ -1,0 +1,57 @@
+"""Filters that put figures and times into words for the pages."""
+
+from datetime import UTC, datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.timesince import timesince
+
+register = template.Library()
+
+
+@register.filter
+def iso(moment: datetime) -> str:
+    """The machine's form of a time: ISO 8601 in UTC with Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@register.filter
+def moment(moment: datetime) -> str:
+    """A time in the viewer's zone with its offset: 3 Nov 2026, 14:05 (UTC+01:00)."""
+    local = timezone.localtime(moment)
+    offset = local.strftime("%z")
+    return f"{local.day} {local:%b %Y, %H:%M} (UTC{offset[:3]}:{offset[3:5]})"
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """How long ago, in one unit; "just now" below a minute."""
+    if (timezone.now() - moment).total_seconds() < 60:
+        return "just now"
+    return f"{timesince(moment, depth=1)} ago"
+
+
+@register.filter(name="bytes")
+def in_bytes(size: int | None) -> str:
+    """A size in decimal units, as file managers show it: 1.2 MB."""
+    figure = float(size or 0)
+    for unit in ("B", "kB", "MB", "GB"):
+        if figure < 1000:
+            return (
+                f"{figure:.0f} {unit}"
+                if unit == "B" or figure >= 100
+                else f"{figure:.1f} {unit}"
+            )
+        figure /= 1000
+    return f"{figure:.1f} TB"
+
+
+@register.filter(name="seconds")
+def in_seconds(length) -> str:
+    """A length of time: 4.2 s, 3 min 05 s, 2 h 07 min. Accepts any number of seconds."""
+    length = float(length or 0)
+    if round(length, 1) < 60:
+        return f"{length:.1f} s"
+    minutes, seconds = divmod(round(length), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
