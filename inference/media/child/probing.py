@@ -1,0 +1,134 @@
+"""Headers, the first picture and the first samples."""
+
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+from inference.media import wire
+from inference.media.child import opening, upright
+from inference.media.child.refusals import Refused
+from inference.media.formats import playable_in_browser
+from inference.media.info import AudioInfo, MediaInfo, VideoInfo
+from inference.media.limits import MediaLimits
+
+REPLY = 1
+CONTAINERS = {"mov": "mp4", "matroska": "webm"}
+WEBM_CODECS = {"vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1"}
+
+
+def probe(request: dict[str, Any], limits: MediaLimits) -> None:
+    with opening.opened(request["source"], limits) as container:
+        info = describe(container, limits)
+    wire.send(REPLY, {"kind": "info"} | info.to_mapping())
+
+
+def describe(container: InputContainer, limits: MediaLimits) -> MediaInfo:
+    """Raises Refused unless there is a picture or a sound, and its beginning can be decoded."""
+    video = _optional(
+        "no_video_stream", lambda: opening.video_stream(container, limits)
+    )
+    audio = _optional("no_audio_stream", lambda: opening.audio_stream(container))
+    if video is None and audio is None:
+        raise Refused("unsupported_media", opening.NOT_MEDIA)
+    duration = _duration(container, [stream for stream in (video, audio) if stream])
+    opening.check_seconds(duration, limits)
+    sound = audio and _sound(container, audio)
+    name = _container_name(container, video)
+    return MediaInfo(
+        container=name,
+        duration=duration,
+        size_bytes=container.size,
+        video=video and _picture(container, video, name, sound and sound.codec),
+        audio=sound,
+    )
+
+
+def _optional(code: str, find: Any) -> Any:
+    try:
+        return find()
+    except Refused as refusal:
+        if refusal.code != code:
+            raise
+        return None
+
+
+def _picture(
+    container: InputContainer, stream: av.VideoStream, name: str, sound: str | None
+) -> VideoInfo:
+    frame = first_frame(container, stream)
+    codec = stream.codec_context.codec.canonical_name
+    shape = upright.Upright.of(frame)
+    return VideoInfo(
+        codec=codec,
+        width=shape.width,
+        height=shape.height,
+        frame_rate=opening.frame_rate(stream),
+        frames=stream.frames or None,
+        rotation=shape.turns * 90,
+        pix_fmt=frame.format.name,
+        tags=upright.tags_of(frame),
+        playable_in_browser=playable_in_browser(name, codec, frame.format.name, sound),
+    )
+
+
+def _sound(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
+    first_frame(container, stream)
+    duration = stream.duration
+    return AudioInfo(
+        codec=stream.codec_context.codec.canonical_name,
+        sample_rate=stream.codec_context.sample_rate,
+        channels=stream.codec_context.layout.nb_channels,
+        duration=None
+        if not duration or duration < 0
+        else duration * Fraction(stream.time_base),
+    )
+
+
+def first_frame(container: InputContainer, stream: Any) -> Any:
+    """The first picture or samples that can be decoded. Raises Refused if there are none."""
+    opening.rewind(container)
+    for packet in container.demux(stream):
+        try:
+            for frame in packet.decode():
+                return frame
+        except av.error.InvalidDataError:
+            continue
+    raise Refused("damaged_media", f"The file's {stream.type} can't be decoded.")
+
+
+def _duration(container: InputContainer, streams: list[Any]) -> Fraction:
+    """Exact seconds: what the streams' headers say, else the container's, else the last packet."""
+    told = [
+        Fraction(s.duration) * s.time_base
+        for s in streams
+        if s.duration and s.duration > 0
+    ]
+    if told:
+        return max(told)
+    if container.duration and container.duration > 0:
+        return Fraction(container.duration, av.time_base)
+    # Recordings made in a browser have no length anywhere.
+    ends = [
+        (packet.pts + (packet.duration or 0)) * Fraction(packet.time_base)
+        for packet in container.demux(*streams)
+        if packet.pts is not None
+    ]
+    if not ends:
+        raise Refused("damaged_media", "The file has no content.")
+    return max(ends)
+
+
+def _container_name(container: InputContainer, video: Any) -> str:
+    family = container.format.name.split(",")[0]
+    if family == "mov":
+        return (
+            "mov"
+            if container.metadata.get("major_brand", "").startswith("qt")
+            else "mp4"
+        )
+    if family == "matroska":
+        codecs = {stream.codec_context.codec.name for stream in container.streams.video}
+        return "webm" if codecs <= WEBM_CODECS else "matroska"
+    return family

@@ -1,0 +1,121 @@
+"""A picture stream that can be played forwards and backwards within bounded memory."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+
+from inference.media.child import opening
+from inference.media.child.refusals import Refused
+from inference.media.child.upright import Upright
+from inference.media.limits import MEBIBYTE, MediaLimits
+from inference.media.pictures import Plane
+
+# Pictures held while playing backwards. A codec only runs forwards, so a stretch of this size is
+# decoded from the key frame before it, and given out from its end.
+STRETCH_BYTES = 96 * MEBIBYTE
+MIN_STRETCH, MAX_STRETCH = 8, 64
+# How far before a stretch the second try at a seek begins: open groups of pictures reach back.
+SECOND_TRY_FRAMES = 300
+
+
+@dataclass
+class Reel:
+    """Frames by number. `stamps` holds the source's own time of each frame met so far."""
+
+    fd: int
+    limits: MediaLimits
+    stamps: list[int | None] = field(default_factory=list)
+    unreadable: int = 0
+
+    def forwards(self) -> Iterator[av.VideoFrame]:
+        """All frames from the first; the first pass also notes their times."""
+        first_pass = not self.stamps
+        with opening.opened(self.fd, self.limits) as container:
+            stream = opening.video_stream(container, self.limits)
+            for number, frame in enumerate(
+                self._decoded(container, stream, count=first_pass)
+            ):
+                if first_pass:
+                    self.stamps.append(stamp(frame))
+                elif number >= len(self.stamps):
+                    return
+                yield frame
+
+    def backwards(self, shape: Upright) -> Iterator[tuple[int, list[Plane]]]:
+        """(number, planes) of all frames but the last, from the end; after a first pass."""
+        stretch = min(MAX_STRETCH, max(MIN_STRETCH, STRETCH_BYTES // shape.frame_bytes))
+        high = len(self.stamps) - 2
+        while high >= 0:
+            low = max(0, high - stretch + 1)
+            planes = self._stretch(low, high, shape)
+            for number in range(high, low - 1, -1):
+                yield number, planes.pop(number)
+            high = low - 1
+
+    def _stretch(self, low: int, high: int, shape: Upright) -> dict[int, list[Plane]]:
+        """Planes of frames low to high: by seeking, and counted from the start if that fails."""
+        if self._seekable():
+            for start in (low, max(0, low - SECOND_TRY_FRAMES)):
+                found = self._sought(start, low, high, shape)
+                if len(found) == high - low + 1:
+                    return found
+        found = {}
+        for number, frame in enumerate(self.forwards()):
+            if number >= low:
+                found[number] = shape.planes(frame)
+            if number == high:
+                return found
+        raise Refused("damaged_media", "The file can't be read twice alike.")
+
+    def _seekable(self) -> bool:
+        stamps = self.stamps
+        return all(s is not None for s in stamps) and all(
+            a < b for a, b in itertools.pairwise(stamps)
+        )
+
+    def _sought(
+        self, start: int, low: int, high: int, shape: Upright
+    ) -> dict[int, list[Plane]]:
+        wanted = {self.stamps[number]: number for number in range(low, high + 1)}
+        found: dict[int, list[Plane]] = {}
+        with opening.opened(self.fd, self.limits) as container:
+            stream = opening.video_stream(container, self.limits)
+            try:
+                container.seek(self.stamps[start], stream=stream)
+            except av.error.FFmpegError:
+                return {}
+            for frame in self._decoded(container, stream):
+                if frame.pts in wanted:
+                    found[wanted[frame.pts]] = shape.planes(frame)
+                if frame.pts is not None and frame.pts >= self.stamps[high]:
+                    break
+        return found
+
+    def _decoded(
+        self, container: InputContainer, stream: av.VideoStream, *, count: bool = False
+    ) -> Iterator[av.VideoFrame]:
+        """Frames in the order of display; packets that can't be decoded are passed over."""
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                self.unreadable += count
+                continue
+            yield from frames
+
+
+def stamp(frame: av.VideoFrame) -> int | None:
+    """The frame's time in ticks of its stream; AVI knows only the order of decoding."""
+    return frame.dts if frame.pts is None else frame.pts
+
+
+def usual_rate(stream: av.VideoStream) -> Fraction:
+    """Frames a second: the rate that all timestamps fit, unless the average contradicts it."""
+    average, guessed = opening.frame_rate(stream), stream.guessed_rate
+    if guessed and abs(Fraction(guessed) / average - 1) < Fraction(2, 100):
+        average = Fraction(guessed)
+    return average.limit_denominator(1001)
