@@ -49,7 +49,8 @@ class Consumer(dramatiq.Consumer):
     def ack(self, message: Received) -> None:
         """Delete the message: the actor returned, so whatever it stood for is recorded."""
         try:
-            self.broker.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)
+            if not message.lost:
+                self.broker.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)
         except (ClientError, BotoCoreError) as problem:
             # Expired handle, throttling, no network. The next receiver finds the work done.
             log.warning("message_not_deleted", **self._names(message), problem=str(problem))
@@ -59,7 +60,7 @@ class Consumer(dramatiq.Consumer):
     def nack(self, message: Received) -> None:
         """Put the message back, later each time. Nothing is ever deleted here."""
         try:
-            if not isinstance(message.exception, NotOurs):
+            if not message.lost and not isinstance(message.exception, NotOurs):
                 self._hide(message.receipt, self._delay(message))
                 log.warning(
                     "message_put_back", **self._names(message), reason=repr(message.exception)

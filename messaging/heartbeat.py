@@ -28,7 +28,7 @@ class Hold:
 
     A call that fails for a passing reason is repeated until shortly before the timeout ends by this
     machine's monotonic clock; then, or when SQS says that the handle is void, the message is lost:
-    somebody else may have it. `lost` never turns back to False.
+    somebody else may have it. A lost message stays lost.
     """
 
     def __init__(
@@ -39,12 +39,15 @@ class Hold:
         visibility_seconds: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.lost = False
         self._client = client
         self._message = message
         self._visibility = visibility_seconds
         self._clock = clock
         self._renewed(message.hidden_since)
+
+    @property
+    def lost(self) -> bool:
+        return self._message.lost
 
     def beat(self) -> bool:
         """Extend the hold if that is due. False: the message is no longer ours."""
@@ -72,7 +75,7 @@ class Hold:
         self._until = at + self._visibility - min(MARGIN_SECONDS, self._visibility / 3)
 
     def _failed(self, now: float, problem: Exception, *, gone: bool) -> None:
-        self.lost = gone or self._clock() >= self._until
+        self._message.lost = gone or self._clock() >= self._until
         self._due = now + min(RETRY_SECONDS, self._visibility / 10)
         log.warning(
             "message_lost" if self.lost else "message_not_extended",

@@ -31,6 +31,7 @@ class Received(dramatiq.MessageProxy):
         self.queue_url = queue_url
         self.receipt = receipt
         self.receives = receives
+        self.lost = False  # the hold on it ended: its receipt is not to be used any more
         self.hidden_since = hidden_since  # time.monotonic() from before the receive: never too late
 
     def stuff_exception(self, exception: BaseException) -> None:

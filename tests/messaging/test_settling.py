@@ -5,6 +5,7 @@ import threading
 import dramatiq
 import pytest
 from botocore.exceptions import ClientError
+from dramatiq.middleware import CurrentMessage
 
 from messaging import consumer
 from messaging.errors import DirectSend, NotOurs, PutBack
@@ -169,3 +170,19 @@ def test_a_queue_that_is_missing_is_not_made(broker, settings):
     settings.SQS_QUEUES = {**settings.SQS_QUEUES, "tasks": "nobody-made-this"}
     with pytest.raises(broker.client.exceptions.QueueDoesNotExist):
         broker.consume("tasks")
+
+
+def test_a_message_that_was_lost_on_the_way_is_not_deleted_by_its_old_receipt(
+    broker, queue, start_worker
+):
+    seen = []
+
+    def loses_it_and_works_on(job_id):
+        CurrentMessage.get_current_message().lost = True
+        seen.append(job_id)
+
+    actor(broker, loses_it_and_works_on)
+    queue.send("lipsync", job_id="one")
+    start_worker()
+    eventually(lambda: seen and broker.slots["lipsync"].free == 1)
+    assert queue.size == 1

@@ -1,0 +1,196 @@
+"""The model's process: started once, kept warm between jobs, replaced after a kill.
+
+It speaks JSON lines (inference/child.py says which) and knows nothing of the database, the queue or
+the storage: paths go in, events come out. The death of the process is what frees a GPU for certain.
+"""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+log = structlog.get_logger(__name__)
+
+Event = Mapping[str, Any]
+
+START_SECONDS = 600  # a real checkpoint of 5 GB from a cold disk
+POLITE_SECONDS = 10  # a denoising step on a slow machine
+# What the model may need to find its libraries, its device and its number of threads. Everything
+# else stays here: addresses, passwords and keys above all.
+HARMLESS = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+HARMLESS_PREFIXES = ("CUDA_", "NVIDIA_", "PYTORCH_", "TORCH_")
+
+
+class EngineFailed(Exception):
+    """The engine did not deliver. `refusal`: the input is at fault, a new try would not help."""
+
+    def __init__(self, code: str, message: str, *, hint: str = "", refusal: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.refusal = refusal
+
+
+class ModelChild:
+    """One process at a time; `begin()` starts it if need be. Not for several threads."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+        self._process: subprocess.Popen[str] | None = None
+        self._events: queue.Queue[Event | None] = queue.Queue()
+        self._ready = False
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start the process without waiting for its model to load; nothing if it runs."""
+        if self.alive:
+            return
+        self.jobs, self._ready = 0, False
+        self._events = queue.Queue()
+        self._process = subprocess.Popen(
+            _command(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=clean_environment(os.environ),
+            cwd=settings.BASE_DIR,
+            text=True,
+            bufsize=1,
+            start_new_session=True,  # a kill reaches its media process too
+        )
+        arguments = (self._process.stdout, self._events)
+        threading.Thread(target=_read, args=arguments, name="model-events", daemon=True).start()
+        log.info("model_process_started", pid=self._process.pid)
+
+    def begin(self, job: str, **request: Any) -> None:
+        """Hand a job to the model, which may first have to start. Raises EngineFailed.
+
+        A process that has done its number of jobs is replaced: what leaks, leaks for a while only.
+        """
+        if self.jobs >= settings.JOBS_PER_CHILD:
+            self.stop()
+        self.start()
+        if not self._ready:
+            self._await_ready()
+        self.jobs += 1
+        self._say({"op": "sync", "id": job, **request})
+
+    def cancel(self, job: str) -> None:
+        """Ask for an end within a denoising step; the answer is a `failed` event."""
+        self._say({"op": "cancel", "id": job})
+
+    def next_event(self, timeout_seconds: float) -> Event | None:
+        """The next event, or None if there was none in that time. Raises EngineFailed: it died."""
+        try:
+            event = self._events.get(timeout=timeout_seconds)
+        except queue.Empty:
+            return None
+        if event is None:
+            raise self._post_mortem()
+        return event
+
+    def stop(self) -> None:
+        """End of input, then TERM, then KILL, each with a bound."""
+        if self._process is None:
+            return
+        with suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        if not self._ended_within(POLITE_SECONDS):
+            self._signal(signal.SIGTERM)
+        if not self._ended_within(POLITE_SECONDS):
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, to its media process as well. The next `begin()` starts another."""
+        if self._process is not None:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            log.info("model_process_killed", pid=self._process.pid)
+
+    def _await_ready(self) -> None:
+        event = self.next_event(START_SECONDS)
+        if event is None:
+            self.kill()
+            raise EngineFailed("engine_hung", f"The model did not load in {START_SECONDS} s.")
+        if event["event"] != "ready":
+            raise failure(event)
+        self._ready = True
+
+    def _say(self, request: Mapping[str, Any]) -> None:
+        assert self._process and self._process.stdin
+        # A broken pipe is a dead process: next_event() says so, with its exit status.
+        with suppress(OSError):
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+
+    def _ended_within(self, seconds: float) -> bool:
+        assert self._process
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def _post_mortem(self) -> EngineFailed:
+        assert self._process
+        if not self._ended_within(POLITE_SECONDS):
+            self.kill()
+        status = self._process.returncode
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        return EngineFailed("engine_crashed", f"The model's process {how} in the middle of a job.")
+
+
+def failure(event: Event) -> EngineFailed:
+    """What a `failed` event says, as an exception."""
+    return EngineFailed(
+        event["code"],
+        event["message"],
+        hint=event.get("hint", ""),
+        refusal=bool(event.get("refusal")),
+    )
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the model's process may see of ours: no secret, no address, a home of its own."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name in HARMLESS or name.startswith(HARMLESS_PREFIXES)
+    }
+    home = str(Path(tempfile.gettempdir()))
+    return {**kept, "HOME": home, "PYTHONUNBUFFERED": "1"}
+
+
+def _command() -> list[str]:
+    bundle = ["--bundle", str(settings.MODEL_BUNDLE)] if settings.MODEL_BUNDLE else []
+    return [sys.executable, "-m", settings.MODEL_CHILD_MODULE, *bundle]
+
+
+def _read(lines: Any, events: "queue.Queue[Event | None]") -> None:
+    """Events as they come; None at the end. A line that is none is some library's chatter."""
+    for line in lines:
+        try:
+            event = json.loads(line)
+            events.put(event) if "event" in event else None
+        except (ValueError, TypeError):
+            log.info("model_process_said", line=line.strip()[:500])
+    events.put(None)

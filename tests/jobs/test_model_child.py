@@ -1,0 +1,128 @@
+"""The supervisor's side of the model's process, with a process that speaks the same protocol."""
+
+import json
+import os
+
+import pytest
+
+from jobs import child as child_module
+from jobs.child import EngineFailed, ModelChild, clean_environment, failure
+
+
+@pytest.fixture
+def bundle(tmp_path, settings):
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    settings.MODEL_CHILD_MODULE = "tests.stub_child"
+    settings.MODEL_BUNDLE = folder
+    settings.JOBS_PER_CHILD = 50
+    return folder
+
+
+@pytest.fixture
+def child(bundle):
+    child = ModelChild()
+    yield child
+    child.stop()
+
+
+@pytest.fixture
+def request_of(tmp_path):
+    video = tmp_path / "v.mp4"
+    video.write_bytes(b"a video, as far as the stub knows")
+    return {
+        "video": str(video),
+        "audio": str(video),
+        "out": str(tmp_path / "out.mp4"),
+        "workdir": str(tmp_path),
+        "options": {},
+    }
+
+
+def plan(bundle, **behavior):
+    (bundle / "stub.json").write_text(json.dumps(behavior))
+
+
+def last_event(child, *kinds):
+    """Events until one of the kinds; each must come within five seconds."""
+    while True:
+        event = child.next_event(5)
+        assert event is not None, f"no event of {kinds}"
+        if event["event"] in kinds:
+            return event
+
+
+def test_a_job_is_done_with_progress_on_the_way(child, request_of):
+    child.begin("a", **request_of)
+    assert child.next_event(5)["event"] == "progress"
+    assert last_event(child, "done")["result"]["frames"] == 50
+
+
+def test_the_process_is_kept_for_the_next_job(child, request_of):
+    child.begin("a", **request_of)
+    last_event(child, "done")
+    child.begin("b", **request_of)
+    assert last_event(child, "done")["id"] == "b"
+    assert child.jobs == 2
+
+
+def test_the_process_is_replaced_after_its_number_of_jobs(child, request_of, settings):
+    settings.JOBS_PER_CHILD = 1
+    child.begin("a", **request_of)
+    last_event(child, "done")
+    child.begin("b", **request_of)
+    last_event(child, "done")
+    assert child.jobs == 1
+
+
+def test_a_process_that_dies_is_a_fault_and_the_next_job_has_another(child, bundle, request_of):
+    plan(bundle, then="die")
+    child.begin("a", **request_of)
+    with pytest.raises(EngineFailed, match="killed by signal 9") as crash:
+        last_event(child, "done")
+    assert (crash.value.code, crash.value.refusal) == ("engine_crashed", False)
+    plan(bundle, then="done")
+    child.begin("b", **request_of)
+    assert last_event(child, "done")["id"] == "b"
+
+
+def test_a_refusal_keeps_its_code_and_says_that_a_new_try_is_useless(child, bundle, request_of):
+    plan(bundle, then="refuse")
+    child.begin("a", **request_of)
+    refusal = failure(last_event(child, "failed"))
+    assert (refusal.code, refusal.refusal) == ("no_face", True)
+
+
+def test_a_cancel_is_heard_between_two_steps(child, bundle, request_of):
+    plan(bundle, steps=1000, step_seconds=0.02)
+    child.begin("a", **request_of)
+    child.next_event(5)
+    child.cancel("a")
+    assert last_event(child, "failed")["code"] == "canceled"
+
+
+def test_a_process_that_hears_nothing_is_killed_with_what_it_started(child, bundle, request_of):
+    plan(bundle, then="hang")
+    child.begin("a", **request_of)
+    last_event(child, "progress")
+    child.kill()
+    assert not child.alive
+
+
+def test_the_process_sees_no_secret_of_ours():
+    ours = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": "postgresql://app:secret@db/viseme",
+        "SECRET_KEY": "secret",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "CUDA_VISIBLE_DEVICES": "0",
+    }
+    seen = clean_environment(ours)
+    assert "secret" not in json.dumps(seen)
+    assert {"PATH", "CUDA_VISIBLE_DEVICES", "HOME"} <= seen.keys()
+
+
+def test_a_model_that_does_not_load_is_a_fault(child, bundle, request_of, settings, monkeypatch):
+    monkeypatch.setattr(child_module, "START_SECONDS", 0)
+    with pytest.raises(EngineFailed, match="did not load"):
+        child.begin("a", **request_of)
