@@ -68,3 +68,13 @@ def _draw(side: int) -> NDArray[np.uint8]:
     face = (y > TOP) & (((x - middle) / half) ** 2 + below**2 < 1)
     nose = (x > NOSE_LEFT) & (x < NOSE_RIGHT) & (y < NOSE_BOTTOM)
     return np.where(face & ~nose, 0, 255).astype(np.uint8)
+
+
+def to_pixels(face: Tensor) -> Tensor:
+    """uint8 levels to the -1..1 of the networks, in fp32."""
+    return (face.float() / 255 - 0.5) / 0.5
+
+
+def cover(pixels: Tensor, mask: Tensor) -> Tensor:
+    """Pixels in -1..1 with the repainted part at 0, which is the middle gray, not black."""
+    return pixels * mask
