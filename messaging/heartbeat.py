@@ -24,7 +24,7 @@ GONE = {
 
 
 class Hold:
-    """One message, extended at a third of its visibility timeout, each time by the whole of it.
+    """One message, extended every `beat_seconds`, each time by its whole visibility timeout.
 
     A call that fails for a passing reason is repeated until shortly before the timeout ends by this
     machine's monotonic clock; then, or when SQS says that the handle is void, the message is lost:
@@ -36,12 +36,14 @@ class Hold:
         client: Any,
         message: Received,
         *,
-        visibility_seconds: int,
+        visibility_seconds: float,
+        beat_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._message = message
         self._visibility = visibility_seconds
+        self._every = min(beat_seconds, visibility_seconds / 3)
         self._clock = clock
         self._renewed(message.hidden_since)
 
@@ -61,7 +63,7 @@ class Hold:
             self._client.change_message_visibility(
                 QueueUrl=self._message.queue_url,
                 ReceiptHandle=self._message.receipt,
-                VisibilityTimeout=self._visibility,
+                VisibilityTimeout=int(self._visibility),
             )
         except ClientError as refusal:
             self._failed(now, refusal, gone=refusal.response["Error"]["Code"] in GONE)
@@ -71,7 +73,7 @@ class Hold:
             self._renewed(now)
 
     def _renewed(self, at: float) -> None:
-        self._due = at + self._visibility / 3
+        self._due = at + self._every
         self._until = at + self._visibility - min(MARGIN_SECONDS, self._visibility / 3)
 
     def _failed(self, now: float, problem: Exception, *, gone: bool) -> None:

@@ -43,7 +43,8 @@ class Stub:
             progress = {"stage": "generate", "done": step, "total": plan["steps"]}
             say({"event": "progress", "id": request["id"], **progress})
             if self.canceled.wait(plan["step_seconds"]):
-                return fail(request, "canceled", refusal=False)
+                fail(request, "canceled", refusal=False)
+                return
         getattr(self, plan["then"])(request)
 
     def done(self, request: dict[str, Any]) -> None:
@@ -101,5 +102,5 @@ def say(event: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--bundle", type=Path, default=Path("."))
+    parser.add_argument("--bundle", type=Path, default=Path())
     Stub(parser.parse_known_args()[0].bundle).serve()

@@ -41,7 +41,7 @@ class Clock:
 
 
 def test_a_message_stays_hidden_for_longer_than_its_visibility_timeout(broker, queue, message):
-    hold = Hold(broker.client, message, visibility_seconds=2)
+    hold = Hold(broker.client, message, visibility_seconds=2, beat_seconds=1)
     end = time.monotonic() + 4
     while time.monotonic() < end:
         assert hold.beat()
@@ -52,14 +52,14 @@ def test_a_message_stays_hidden_for_longer_than_its_visibility_timeout(broker, q
 def test_a_receipt_that_the_queue_does_not_know_is_a_lost_message(broker, message):
     clock = Clock(message.hidden_since + 100)
     message.receipt = "of a queue that was restarted"
-    hold = Hold(broker.client, message, visibility_seconds=300, clock=clock)
+    hold = Hold(broker.client, message, visibility_seconds=300, beat_seconds=100, clock=clock)
     assert not hold.beat()
     assert hold.lost
 
 
 def test_a_queue_out_of_reach_is_asked_again_until_shortly_before_the_end(nobody_home, message):
     clock = Clock(message.hidden_since)
-    hold = Hold(nobody_home, message, visibility_seconds=300, clock=clock)
+    hold = Hold(nobody_home, message, visibility_seconds=300, beat_seconds=100, clock=clock)
     clock.now += 101
     assert hold.beat()
     clock.now = message.hidden_since + 289
@@ -71,7 +71,7 @@ def test_a_queue_out_of_reach_is_asked_again_until_shortly_before_the_end(nobody
 def test_a_message_that_was_lost_stays_lost(broker, message):
     clock = Clock(message.hidden_since + 100)
     good, message.receipt = message.receipt, "void"
-    hold = Hold(broker.client, message, visibility_seconds=300, clock=clock)
+    hold = Hold(broker.client, message, visibility_seconds=300, beat_seconds=100, clock=clock)
     hold.beat()
     message.receipt = good
     clock.now += 100

@@ -162,7 +162,7 @@ def test_a_worker_that_was_asked_to_stop_receives_no_more(broker, queue, start_w
 
 def test_an_actor_cannot_be_sent_past_the_outbox(broker):
     lipsync = actor(broker, lambda job_id: None)
-    with pytest.raises(DirectSend, match="outbox.enqueue"):
+    with pytest.raises(DirectSend, match=r"outbox\.enqueue"):
         lipsync.send(job_id="one")
 
 

@@ -1,7 +1,9 @@
 import signal
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils.module_loading import import_string
 
 from messaging.broker import shared
 from messaging.dispatcher import Dispatcher
@@ -20,6 +22,8 @@ class Command(BaseCommand):
         if once:
             self.stdout.write(f"{dispatcher.sweep()} messages sent")
             return
+        if settings.MESSAGING_STARTED:
+            import_string(settings.MESSAGING_STARTED)()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: dispatcher.stop.set())
         dispatcher.run()
