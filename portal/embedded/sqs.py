@@ -6,6 +6,7 @@ Its queues live in memory: started again it is empty, which the application must
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -49,6 +50,7 @@ def serve(port: int) -> None:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request
     os.environ.setdefault("MOTO_PORT", str(port))  # moto writes it into the queues' addresses
     ThreadedMotoServer(LOOPBACK, port, verbose=False).start()
     make_queues(client(port))

@@ -1,11 +1,16 @@
 """Ports and passwords of the embedded servers: made once, kept, readable by their owner alone."""
 
+import fcntl
 import json
 import os
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from portal.embedded import EmbeddedError
 
 LOOPBACK = "127.0.0.1"
 
@@ -67,3 +72,21 @@ def is_open(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+@contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Hold the home's servers for this process. Raises EmbeddedError where another one has them.
+
+    The lock ends with the process, however that ends.
+    """
+    home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with (home / "servers.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise EmbeddedError(
+                f"The servers of {home} run already, perhaps in another terminal: end that with "
+                "Ctrl-C, or choose another folder with VISEME_HOME."
+            ) from None
+        yield

@@ -1,0 +1,62 @@
+"""The database's roles, made before any migration by whoever may make roles there.
+
+`viseme_owner` owns the tables and migrates. `viseme_app` is what every process connects as: never
+superuser, never an owner, never past row-level security. `viseme_operator` sees all tenants; the
+application takes it with SET ROLE inside as_operator() and at no other time. `viseme_lookup` owns
+the SECURITY DEFINER functions that find what must be found before a tenant is known.
+
+On RDS: `manage.py create_roles` with the master user's address; it may be run again.
+"""
+
+from psycopg import sql
+
+LOGIN_ROLES = ("viseme_owner", "viseme_app")
+GROUP_ROLES = ("viseme_operator", "viseme_lookup")
+READERS = ("viseme_app", "viseme_operator")
+
+_MAKE = """DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal}) THEN CREATE ROLE {role}; END IF;
+END $$"""
+
+
+def statements(database: str, app_password: str, owner_password: str) -> list[sql.Composed]:
+    """For a connection to any database of the server, each outside a transaction."""
+    name = sql.Identifier(database)
+    return [
+        *(_make(role) for role in (*LOGIN_ROLES, *GROUP_ROLES)),
+        _let_in("viseme_owner", owner_password),
+        _let_in("viseme_app", app_password),
+        # WITH INHERIT FALSE: only SET ROLE gives what the role may do, never by accident.
+        sql.SQL("GRANT viseme_operator TO viseme_app WITH INHERIT FALSE, SET TRUE").format(),
+        # Migrations hand the lookup functions over to their role.
+        sql.SQL("GRANT viseme_lookup TO viseme_owner WITH INHERIT FALSE, SET TRUE").format(),
+        sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name),
+        sql.SQL("GRANT CONNECT ON DATABASE {} TO viseme_app").format(name),
+        sql.SQL("GRANT ALL ON DATABASE {} TO viseme_owner").format(name),
+    ]
+
+
+def schema_statements() -> list[sql.Composed]:
+    """For a connection to the product's own database. Tables themselves: tenants/rls.py."""
+    everyone = sql.SQL(", ").join(map(sql.Identifier, READERS))
+    return [
+        sql.SQL("GRANT USAGE, CREATE ON SCHEMA public TO viseme_owner, viseme_lookup").format(),
+        sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(everyone),
+        sql.SQL(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE viseme_owner IN SCHEMA public "
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}"
+        ).format(everyone),
+        sql.SQL(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE viseme_owner IN SCHEMA public "
+            "GRANT USAGE, SELECT ON SEQUENCES TO {}"
+        ).format(everyone),
+    ]
+
+
+def _make(role: str) -> sql.Composed:
+    return sql.SQL(_MAKE).format(literal=sql.Literal(role), role=sql.Identifier(role))
+
+
+def _let_in(role: str, password: str) -> sql.Composed:
+    made = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+    return made.format(sql.Identifier(role), sql.Literal(password))
