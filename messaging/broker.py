@@ -28,7 +28,8 @@ from messaging.slots import Slots
 class StopFetching(dramatiq.Middleware):
     """On SIGTERM consumers stop receiving first, and long actors learn that they must hand over."""
 
-    def before_worker_shutdown(self, broker: "Broker", worker: dramatiq.Worker) -> None:
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        assert isinstance(broker, Broker)
         broker.stopping.set()
 
 

@@ -46,7 +46,7 @@ class Consumer(dramatiq.Consumer):
             self._fetch()
         return self.messages.popleft() if self.messages else None
 
-    def ack(self, message: Received) -> None:
+    def ack(self, message: Received) -> None:  # type: ignore[override]  # gets back what it gave
         """Delete the message: the actor returned, so whatever it stood for is recorded."""
         try:
             if not message.lost:
@@ -57,7 +57,7 @@ class Consumer(dramatiq.Consumer):
         finally:
             self.slots.release(message.receipt)
 
-    def nack(self, message: Received) -> None:
+    def nack(self, message: Received) -> None:  # type: ignore[override]
         """Put the message back, later each time. Nothing is ever deleted here."""
         try:
             if not message.lost and not isinstance(message.exception, NotOurs):
@@ -68,7 +68,7 @@ class Consumer(dramatiq.Consumer):
         finally:
             self.slots.release(message.receipt)
 
-    def requeue(self, messages: Iterable[Received]) -> None:
+    def requeue(self, messages: Iterable[Received]) -> None:  # type: ignore[override]
         """Messages that were received and not begun, at shutdown: others may have them at once."""
         for message in messages:
             try:
@@ -137,14 +137,12 @@ class Consumer(dramatiq.Consumer):
             log.warning("visibility_not_changed", queue=self.queue, problem=str(problem))
 
     def _names(self, message: Received) -> dict[str, Any]:
-        ids = {
-            name: message.kwargs[name] for name in ("job_id", "tenant_id") if name in message.kwargs
-        }
+        ids = ("job_id", "tenant_id")
         return {
             "queue": self.queue,
             "actor": message.actor_name,
             "receives": message.receives,
-            **ids,
+            **{name: message.kwargs[name] for name in ids if name in message.kwargs},
         }
 
 

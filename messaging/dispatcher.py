@@ -8,6 +8,7 @@ noticed: everything it does is safe under two leaders.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from zlib import crc32
 
 import psycopg
@@ -26,7 +27,7 @@ LOCK = crc32(b"viseme.dispatcher")
 STANDBY_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 1.0
 # Without these a leader whose network is cut would wait for the kernel's patience, 15 minutes.
-KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3}
+KEEPALIVE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3}
 
 
 class Dispatcher:

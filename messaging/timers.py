@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 
 import structlog
 from django.conf import settings
@@ -21,7 +20,7 @@ Timer = tuple[str, float, str]  # name, interval in seconds, dotted path of a fu
 CLAIM = """
 INSERT INTO messaging_timerrun AS run (name, started_at, last_error) VALUES (%s, now(), '')
 ON CONFLICT (name) DO UPDATE SET started_at = now(), finished_at = NULL
-    WHERE run.started_at <= now() - %s
+    WHERE run.started_at <= now() - make_interval(secs => %s)
 RETURNING name
 """
 # A wake-up that comes a little early would else wait for a whole interval more.
@@ -51,7 +50,7 @@ def run(name: str, interval_seconds: float, function: str) -> bool:
 
     The function takes no arguments and works in the operator's transaction, whole or not at all.
     """
-    if not _claim(name, timedelta(seconds=interval_seconds * SLACK)):
+    if not _claim(name, interval_seconds * SLACK):
         return False
     problem = ""
     try:
@@ -65,7 +64,7 @@ def run(name: str, interval_seconds: float, function: str) -> bool:
     return True
 
 
-def _claim(name: str, age: timedelta) -> bool:
+def _claim(name: str, age_seconds: float) -> bool:
     with operating(f"timer {name}"), connection.cursor() as cursor:
-        cursor.execute(CLAIM, [name, age])
+        cursor.execute(CLAIM, [name, age_seconds])
         return cursor.fetchone() is not None
