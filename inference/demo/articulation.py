@@ -45,9 +45,7 @@ def _band(power: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def _opening(power: np.ndarray) -> np.ndarray:
     loudness = 10 * np.log10(_band(power, 200, 3000))
-    level = np.clip(
-        1 + (loudness - np.percentile(loudness, LOUD_PERCENTILE)) / RANGE_DB, 0, 1
-    )
+    level = np.clip(1 + (loudness - np.percentile(loudness, LOUD_PERCENTILE)) / RANGE_DB, 0, 1)
     vowel = np.sqrt(_band(power, 500, 1100) / _band(power, 200, 1100))
     hiss = _band(power, 3500, 8000) / _band(power, 200, 8000)
     return np.clip(level**1.3 * (0.5 + 0.5 * vowel) - 0.6 * hiss * level, 0, 1)
@@ -62,6 +60,4 @@ def _smooth(curve: np.ndarray) -> np.ndarray:
     sigma = SMOOTHING_SECONDS * SAMPLE_RATE / HOP
     reach = np.arange(-int(4 * sigma), int(4 * sigma) + 1)
     weights = np.exp(-0.5 * (reach / sigma) ** 2)
-    return np.convolve(
-        np.pad(curve, len(reach) // 2, "edge"), weights / weights.sum(), "valid"
-    )
+    return np.convolve(np.pad(curve, len(reach) // 2, "edge"), weights / weights.sum(), "valid")

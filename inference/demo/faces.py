@@ -86,9 +86,7 @@ class Face:
     glasses: bool
     long_hair: bool
     fringe: float
-    light: tuple[
-        float, float
-    ]  # change of brightness across the picture, right and down
+    light: tuple[float, float]  # change of brightness across the picture, right and down
     tint: Color
     blur: float
     noise: float
@@ -101,19 +99,13 @@ def invent(seed: int) -> Face:
     rng = np.random.default_rng([seed, 1])
     tone = int(rng.integers(len(SKINS)))
     skin = _near(rng, SKINS[tone], 8)
-    hair = (
-        HAIRS[int(rng.integers(len(HAIRS)))]
-        if tone < 4
-        else HAIRS[int(rng.integers(2))]
-    )
+    hair = HAIRS[int(rng.integers(len(HAIRS)))] if tone < 4 else HAIRS[int(rng.integers(2))]
     bearded = rng.random() < 0.25
     return Face(
         skin=skin,
         lips=_lip_color(rng, skin),
         hair=_near(rng, hair, 10),
-        iris=_near(
-            rng, ((70, 110, 150), (90, 62, 38), (84, 120, 78))[int(rng.integers(3))], 12
-        ),
+        iris=_near(rng, ((70, 110, 150), (90, 62, 38), (84, 120, 78))[int(rng.integers(3))], 12),
         half_width=rng.uniform(92, 106),
         chin=rng.uniform(203, 215),
         jaw=rng.uniform(0, 1),
@@ -158,21 +150,18 @@ def sway(seed: int, frames: int, rate: float = 25.0, size: float = 1.0) -> list[
     rng = np.random.default_rng([seed, 2])
     seconds = np.arange(frames) / rate
     degrees, right, down, scale, yaw = (
-        amplitude * size * _drift(rng, seconds)
-        for amplitude in (2.5, 5.0, 6.0, 0.06, 7.0)
+        amplitude * size * _drift(rng, seconds) for amplitude in (2.5, 5.0, 6.0, 0.06, 7.0)
     )
     lids = _blinks(rng, seconds)
     return [
-        Pose(degrees[i], (right[i], down[i]), 1 + scale[i], yaw[i], lids[i])
-        for i in range(frames)
+        Pose(degrees[i], (right[i], down[i]), 1 + scale[i], yaw[i], lids[i]) for i in range(frames)
     ]
 
 
 def _drift(rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
     """A constant and two slow sines, -1 to 1."""
     waves = [
-        np.sin(2 * np.pi * (rng.uniform(0.08, 0.5) * seconds + rng.random()))
-        for _ in range(2)
+        np.sin(2 * np.pi * (rng.uniform(0.08, 0.5) * seconds + rng.random())) for _ in range(2)
     ]
     return 0.5 * rng.uniform(-1, 1) + 0.25 * (waves[0] + waves[1])
 
@@ -182,8 +171,6 @@ def _blinks(rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
     lids = np.zeros(len(seconds))
     moment = rng.uniform(0, 4)
     while moment < seconds[-1] + 1:
-        lids = np.maximum(
-            lids, np.clip(1.2 - np.abs(seconds - moment) / BLINK_SECONDS * 2, 0, 1)
-        )
+        lids = np.maximum(lids, np.clip(1.2 - np.abs(seconds - moment) / BLINK_SECONDS * 2, 0, 1))
         moment += rng.uniform(2, 5)
     return lids

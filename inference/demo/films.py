@@ -9,9 +9,7 @@ from inference.demo.faces import Face, Mouth, Pose, invent, sway
 from inference.demo.painting import draw
 
 RESOLUTION = 128
-HELD_OUT_FACES = (
-    1_000_000  # numbers of invented faces from here on are never trained on
-)
+HELD_OUT_FACES = 1_000_000  # numbers of invented faces from here on are never trained on
 
 
 def film(face_number: int, curves: np.ndarray) -> np.ndarray:
@@ -29,9 +27,7 @@ def film(face_number: int, curves: np.ndarray) -> np.ndarray:
     )
 
 
-def _aligned(
-    face: Face, pose: Pose, articulation: np.ndarray, grain: int
-) -> np.ndarray:
+def _aligned(face: Face, pose: Pose, articulation: np.ndarray, grain: int) -> np.ndarray:
     opening, width = articulation
     large = draw(face, pose, Mouth(float(opening), float(width)), grain=grain)
     return cv2.resize(large, (RESOLUTION, RESOLUTION), interpolation=cv2.INTER_AREA)

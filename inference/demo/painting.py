@@ -19,6 +19,7 @@ IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 INNER_HEIGHT = 40.0  # units between the lips of a mouth that is fully open
 UPWARDS = 0.18  # share of it by which the upper lip rises
 CHIN_DROP = 0.42  # of the inner height
+NOTCH = 131.0  # above it, under the nose, inference keeps the picture: nothing there may move
 
 
 @dataclass
@@ -58,9 +59,7 @@ def _ellipse(x: float, y: float, rx: float, ry: float) -> np.ndarray:
 def _ribbon(points: np.ndarray, thickness: float) -> np.ndarray:
     along = np.gradient(points, axis=0)
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    across *= (
-        thickness / 2 / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
-    )
+    across *= thickness / 2 / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
     return np.concatenate([points + across, (points - across)[::-1]])
 
 
@@ -112,21 +111,15 @@ def _background(seed: int, size: tuple[int, int]) -> np.ndarray:
     width, height = size
     cells = int(rng.integers(2, 7))
     colors = rng.uniform(40, 220, (cells, cells, 3)).astype(np.float32)
-    colors = colors.mean(axis=(0, 1)) + rng.uniform(0.1, 0.8) * (
-        colors - colors.mean(axis=(0, 1))
-    )
-    large = cv2.resize(
-        colors.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
-    )
+    colors = colors.mean(axis=(0, 1)) + rng.uniform(0.1, 0.8) * (colors - colors.mean(axis=(0, 1)))
+    large = cv2.resize(colors.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     return np.clip(large, 0, 255).astype(np.uint8)
 
 
 def _body(canvas: Canvas, face: Face) -> None:
     if face.long_hair:
         canvas.fill(_curtain(face.half_width + 26), face.hair)
-    canvas.fill(
-        np.array([[78, 180], [178, 180], [186, 290], [70, 290]]), shade(face.skin, 0.72)
-    )
+    canvas.fill(np.array([[78, 180], [178, 180], [186, 290], [70, 290]]), shade(face.skin, 0.72))
     shoulders = [[70, 262], [186, 262], [300, 306], [330, 460], [-74, 460], [-44, 306]]
     canvas.fill(np.array(shoulders), face.shirt)
     canvas.ellipse(128, 20, face.half_width + 12, 92, face.hair)
@@ -159,17 +152,13 @@ def outline(face: Face, drop: float) -> np.ndarray:
 
 def _head(canvas: Canvas, face: Face, mouth: Mouth) -> None:
     for side in (-1, 1):
-        canvas.ellipse(
-            128 + side * (face.half_width + 3), 92, 11, 22, shade(face.skin, 0.86)
-        )
+        canvas.ellipse(128 + side * (face.half_width + 3), 92, 11, 22, shade(face.skin, 0.86))
     drop = CHIN_DROP * INNER_HEIGHT * mouth.opening
     edge = outline(face, drop)
     canvas.fill(edge, shade(face.skin, 0.88))
     canvas.fill((edge - [128, 84]) * [0.9, 0.93] + [128, 84], face.skin)
     for side in (-1, 1):
-        canvas.ellipse(
-            128 + side * 58, 122, 26, 18, mix(face.skin, (225, 120, 110), 0.13)
-        )
+        canvas.ellipse(128 + side * 58, 122, 26, 18, mix(face.skin, (225, 120, 110), 0.13))
     canvas.ellipse(128, face.chin - 22 + drop, 20, 9, shade(face.skin, 1.04))
     if face.beard:
         _beard(canvas, face, drop)
@@ -206,9 +195,7 @@ def _eye(canvas: Canvas, face: Face, pose: Pose, side: int) -> None:
     if pose.lids < 0.6:
         canvas.ellipse(x + 0.2 * pose.yaw, y, 8.5, min(8.5, open_height), face.iris)
         canvas.ellipse(x + 0.2 * pose.yaw, y, 4, min(4, open_height), (18, 16, 18))
-        canvas.ellipse(
-            x + 0.2 * pose.yaw - 2.5, y - 3, 1.8, min(1.8, open_height), (250, 250, 250)
-        )
+        canvas.ellipse(x + 0.2 * pose.yaw - 2.5, y - 3, 1.8, min(1.8, open_height), (250, 250, 250))
     reach = np.linspace(-1, 1, 9)
     lid = np.stack([x + 20 * reach, y - open_height * (1 - reach**2) ** 0.5], axis=1)
     canvas.stroke(lid, 3.0, shade(face.hair, 0.6))
@@ -270,13 +257,12 @@ def lips(face: Face, mouth: Mouth, yaw: float) -> Lips:
 def _mouth(canvas: Canvas, face: Face, mouth: Mouth, yaw: float) -> None:
     shape = lips(face, mouth, yaw)
     if face.moustache:
-        top = shape.upper_outer - 13
+        top = np.maximum(shape.upper_outer - 13, NOTCH)
         color = mix(face.skin, face.hair, 0.4 + 0.35 * face.beard)
-        canvas.fill(shape.between(top, shape.upper_outer - 3), color)
+        bottom = np.maximum(shape.upper_outer - 3, top + 1)
+        canvas.fill(shape.between(top, bottom), color)
     canvas.fill(shape.between(shape.upper_outer, shape.lower_outer), face.lips)
-    canvas.fill(
-        shape.between(shape.upper_outer, shape.upper_inner), shade(face.lips, 0.9)
-    )
+    canvas.fill(shape.between(shape.upper_outer, shape.upper_inner), shade(face.lips, 0.9))
     canvas.fill(shape.between(shape.upper_inner, shape.lower_inner), face.throat)
     _inside(canvas, face, shape, INNER_HEIGHT * mouth.opening)
     line = np.stack([shape.x, shape.upper_inner], axis=1)
@@ -292,21 +278,15 @@ def _inside(canvas: Canvas, face: Face, shape: Lips, height: float) -> None:
     canvas.fill(inner.between(inner.upper_inner, teeth), (226, 220, 208))
     if face.tongue and height > 14:
         low = inner.lower_inner
-        canvas.fill(
-            inner.between(low - 0.2 * (low - inner.upper_inner), low), (150, 62, 66)
-        )
+        canvas.fill(inner.between(low - 0.16 * (low - inner.upper_inner), low), (150, 62, 66))
 
 
 def _fringe(canvas: Canvas, face: Face) -> None:
     reach = np.linspace(-1, 1, 25)
     w = face.half_width + 6
-    low = np.stack(
-        [128 + w * reach, face.fringe - 26 + 46 * np.abs(reach) ** 2.5], axis=1
-    )
+    low = np.stack([128 + w * reach, face.fringe - 26 + 46 * np.abs(reach) ** 2.5], axis=1)
     angle = np.linspace(0, np.pi, 25)
-    crown = np.stack(
-        [128 + w * np.cos(angle), face.fringe + 16 - 84 * np.sin(angle)], axis=1
-    )
+    crown = np.stack([128 + w * np.cos(angle), face.fringe + 16 - 84 * np.sin(angle)], axis=1)
     canvas.fill(np.concatenate([low, crown]), shade(face.hair, 1.08))
 
 
@@ -315,9 +295,7 @@ def _texture(seed: int) -> np.ndarray:
     """Skin's unevenness in two scales, (TEMPLATE_SIZE, TEMPLATE_SIZE) around 1;
     none at the edge, so that it ends nowhere in a larger picture."""
     rng = np.random.default_rng([seed, 4])
-    coarse = cv2.resize(
-        rng.standard_normal((12, 12)).astype(np.float32), 2 * (TEMPLATE_SIZE,)
-    )
+    coarse = cv2.resize(rng.standard_normal((12, 12)).astype(np.float32), 2 * (TEMPLATE_SIZE,))
     fine = cv2.GaussianBlur(
         rng.standard_normal(2 * (TEMPLATE_SIZE,)).astype(np.float32), (0, 0), 1.5
     )
@@ -329,9 +307,7 @@ def _texture(seed: int) -> np.ndarray:
 def _expose(canvas: Canvas, face: Face, grain: int) -> np.ndarray:
     """Texture, light, tint, blur and film grain over the finished drawing."""
     height, width = canvas.picture.shape[:2]
-    texture = cv2.warpAffine(
-        _texture(face.seed), canvas.matrix, (width, height), borderValue=1.0
-    )
+    texture = cv2.warpAffine(_texture(face.seed), canvas.matrix, (width, height), borderValue=1.0)
     across = 1 + face.light[0] * np.linspace(-1, 1, width, dtype=np.float32)
     down = 1 + face.light[1] * np.linspace(-1, 1, height, dtype=np.float32)
     light = texture * down[:, None] * across

@@ -22,13 +22,9 @@ SIZE = (640, 480)
 FACE_SCALE = (0.86, 1.15)
 FACE_NUMBER = HELD_OUT_FACES + 1002
 OLD_VOICE = Voice("en-us", "m7", pitch=38, rate=150)
-OLD_WORDS = (
-    "Welcome. This picture was drawn, and I was given my voice by a small machine."
-)
+OLD_WORDS = "Welcome. This picture was drawn, and I was given my voice by a small machine."
 NEW_VOICE = Voice("en-us", "f4", pitch=62, rate=145)
-NEW_WORDS = (
-    "Hello! Now I am saying something else, and my lips are moving along with it."
-)
+NEW_WORDS = "Hello! Now I am saying something else, and my lips are moving along with it."
 FULL_SCALE = 32767
 
 

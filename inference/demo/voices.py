@@ -411,18 +411,12 @@ class Synthesizer:
         data = str(espeakng_loader.get_data_path()).encode()
         self.rate = self._library.espeak_Initialize(RETRIEVAL, CHUNK_MS, data, 0)
         if self.rate <= 0:
-            raise VoiceUnavailable(
-                "espeak-ng did not start; reinstall espeakng-loader."
-            )
+            raise VoiceUnavailable("espeak-ng did not start; reinstall espeakng-loader.")
         self._heard: list[np.ndarray] = []
-        self._callback = Callback(
-            self._hear
-        )  # kept: the library holds only its address
+        self._callback = Callback(self._hear)  # kept: the library holds only its address
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def _hear(
-        self, samples: ctypes._Pointer[ctypes.c_short], count: int, _events: int
-    ) -> int:
+    def _hear(self, samples: ctypes._Pointer[ctypes.c_short], count: int, _events: int) -> int:
         if count > 0:
             self._heard.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
@@ -455,11 +449,7 @@ def resample(samples: np.ndarray, rate: int) -> np.ndarray:
     frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
     frame.sample_rate = rate
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-    parts = [
-        part.to_ndarray()[0]
-        for step in (frame, None)
-        for part in resampler.resample(step)
-    ]
+    parts = [part.to_ndarray()[0] for step in (frame, None) for part in resampler.resample(step)]
     return np.concatenate(parts).astype(np.float32)
 
 
@@ -485,8 +475,7 @@ def sentence(rng: np.random.Generator, language: str) -> str:
 def _made_up_word(rng: np.random.Generator) -> str:
     syllables = int(rng.integers(1, 4))
     return "".join(
-        f"{rng.choice(ONSETS)}{rng.choice(VOWELS)}{rng.choice(CODAS)}"
-        for _ in range(syllables)
+        f"{rng.choice(ONSETS)}{rng.choice(VOWELS)}{rng.choice(CODAS)}" for _ in range(syllables)
     )
 
 
