@@ -95,8 +95,8 @@ class Environment:
         free = shutil.disk_usage(self.home).free
         if free < FREE_BYTES and not self.folder.exists():
             raise Trouble(
-                f"{self.home} has {free / (1 << 30):.1f} GB free of the {FREE_BYTES >> 30} that are "
-                "needed: free some, or name a folder on another disk with VISEME_HOME."
+                f"{self.home} has {free / (1 << 30):.1f} GB free and needs {FREE_BYTES >> 30}: "
+                "free some, or name a folder on another disk with VISEME_HOME."
             )
 
     def _make(self) -> None:

@@ -1,0 +1,51 @@
+"""A real PostgreSQL and a real queue server for the tests that ask; others start neither."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import TransactionTestCase
+
+from portal.environment import ROOT
+
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker, django_db_keepdb) -> Iterator[None]:
+    """In place of pytest-django's: the owner makes the database, the application uses it."""
+    from tests import database
+
+    with django_db_blocker.unblock(), database.server(), database.database(keep=django_db_keepdb):
+        TransactionTestCase._fixture_teardown = lambda case: database.empty()
+        yield
+
+
+@pytest.fixture(scope="session")
+def sqs_server() -> Iterator[str]:
+    """The address of a queue server that has the product's queues."""
+    from moto.server import ThreadedMotoServer
+
+    from portal.embedded import sqs
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    sqs.make_queues(sqs.client(port))
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def queues(sqs_server: str, settings) -> str:
+    """The settings name that server for the length of a test."""
+    settings.SQS_ENDPOINT_URL = sqs_server
+    return sqs_server
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Reference material that lies beside some checkouts and is no part of the product."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no reference material at {SHARED}")
+    return SHARED

@@ -1,0 +1,51 @@
+"""bin/test: pytest, then one line on what was skipped and what to install for it."""
+
+import os
+import shutil
+import sys
+
+import pytest
+
+from portal.environment import ROOT
+
+PACKAGES = ROOT / "bin" / "debian-packages.txt"
+
+
+class Skipped:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.count += report.skipped and not hasattr(report, "wasxfail")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.count += report.skipped
+
+    def line(self) -> str:
+        if not self.count:
+            return "nothing was skipped"
+        if missing := absent_packages():
+            return f"{self.count} skipped; to run more of them: apt install {' '.join(missing)}"
+        return f"{self.count} skipped, for the reasons above; no package is missing"
+
+
+def absent_packages() -> list[str]:
+    """Debian packages of the list whose program is not on this machine."""
+    lines = [line.split() for line in PACKAGES.read_text().splitlines() if line[:1] != "#"]
+    return [package for package, program, *_ in lines if shutil.which(program) is None]
+
+
+def main(arguments: list[str]) -> int:
+    os.chdir(ROOT)
+    everything = "--all" in arguments
+    arguments = [word for word in arguments if word != "--all"]
+    if not everything and "-m" not in arguments:
+        arguments = ["-m", "not long", *arguments]
+    skipped = Skipped()
+    code = pytest.main(arguments, plugins=[skipped])
+    print(skipped.line())
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
