@@ -1,0 +1,124 @@
+"""What the job engine refuses. The code is the same in the API, the logs and the docs."""
+
+from typing import Any
+
+
+class JobError(Exception):
+    """`hint` says what to do about it; empty where nothing can be done."""
+
+    code = "job_error"
+    hint = ""
+
+
+class NotClaimable(JobError):
+    """The job is not queued. Acknowledge the message; a job that is queued again sends another."""
+
+    code = "job_not_claimable"
+
+    def __init__(self, job: Any) -> None:
+        super().__init__(f"Job {job.id} is {job.state}; only a queued job can be claimed.")
+
+
+class StaleAttempt(JobError):
+    """Another attempt has the job by now, or it has ended. Write nothing, acknowledge nothing."""
+
+    code = "stale_attempt"
+
+    def __init__(self, attempt_id: Any) -> None:
+        super().__init__(f"Attempt {attempt_id} no longer owns its job.")
+
+
+class NotCancelable(JobError):
+    code = "job_finished"
+
+    def __init__(self, job: Any) -> None:
+        super().__init__(f"Job {job.id} has {job.state}; only an unfinished job can be canceled.")
+
+
+class NotFinished(JobError):
+    code = "job_not_finished"
+    hint = "Ask /status/{id} until the state is succeeded."
+
+    def __init__(self, job: Any) -> None:
+        super().__init__(f"Job {job.id} is {job.state}; there is no result yet.")
+        self.state = job.state
+
+
+class NoResult(JobError):
+    """The job has ended without a result; `code` is the job's own."""
+
+    def __init__(self, job: Any) -> None:
+        super().__init__(job.error_message or f"Job {job.id} was {job.state}.")
+        self.code = job.error_code or f"job_{job.state}"
+        self.hint = job.error_hint
+        self.state = job.state
+
+
+class IdempotencyKeyReused(JobError):
+    code = "idempotency_key_reused"
+    hint = "Send a new Idempotency-Key for a new request."
+
+    def __init__(self, job: Any) -> None:
+        super().__init__(f"This Idempotency-Key was used for job {job.id}, with another request.")
+        self.job_id = job.id
+
+
+class TooManyWaiting(JobError):
+    code = "too_many_jobs_waiting"
+    hint = "Wait until some of them have finished, or ask the operator for a higher limit."
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} jobs are waiting already, which is this tenant's limit.")
+
+
+class BadJobOption(JobError):
+    code = "bad_option"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class UploadNotReady(JobError):
+    code = "upload_not_ready"
+    hint = "Send all parts, then complete the upload."
+
+    def __init__(self, upload: Any) -> None:
+        super().__init__(f"Upload {upload.id} is {upload.state}; a job needs complete uploads.")
+
+
+class UploadTooLarge(JobError):
+    code = "upload_too_large"
+
+    def __init__(self, size_bytes: int, limit: int) -> None:
+        super().__init__(f"{size_bytes} bytes are more than this tenant's limit of {limit}.")
+
+
+class UploadIncomplete(JobError):
+    code = "upload_incomplete"
+    hint = "Send the missing parts again, then complete the upload."
+
+    def __init__(self, missing: list[int]) -> None:
+        super().__init__(f"Parts are missing or of the wrong size: {missing[:20]}.")
+        self.missing = missing
+
+
+class UploadClosed(JobError):
+    code = "upload_closed"
+
+    def __init__(self, upload: Any) -> None:
+        super().__init__(f"Upload {upload.id} is {upload.state}; it takes no more parts.")
+
+
+class BadPart(JobError):
+    code = "bad_part"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class BadSignature(JobError):
+    code = "link_expired"
+    hint = "Ask for the result again to get a fresh link."
+
+    def __init__(self) -> None:
+        super().__init__("This link is not valid, or not any more.")
