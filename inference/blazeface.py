@@ -35,9 +35,7 @@ class Detection:
 class BlazeFace:
     """layers: (cells a side, anchors a cell), in the order of the model's outputs."""
 
-    def __init__(
-        self, file: str, layers: tuple[tuple[int, int], ...], min_score: float
-    ) -> None:
+    def __init__(self, file: str, layers: tuple[tuple[int, int], ...], min_score: float) -> None:
         self._network = Network(file)
         self._anchors = anchors(layers)
         self._min_score = min_score
@@ -85,7 +83,7 @@ def letterbox(frame: Rgb, side: int) -> tuple[Rgb, float, Array]:
     return square, scale, np.array([left, top], np.float32)
 
 
-def separate(boxes: Array, scores: Array) -> list[int]:
+def separate(boxes: npt.NDArray[np.floating], scores: npt.NDArray[np.floating]) -> list[int]:
     """Indices of the boxes that stand for a face each, best first (non-maximum suppression)."""
     kept: list[int] = []
     for index in np.argsort(-scores):
@@ -94,7 +92,7 @@ def separate(boxes: Array, scores: Array) -> list[int]:
     return kept
 
 
-def overlap(one: Array, other: Array) -> float:
+def overlap(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
     """Intersection over union of two boxes."""
     low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
     common = float(np.prod(np.clip(high - low, 0, None)))

@@ -1,4 +1,4 @@
-"""Lay a generated mouth into its frame: the repainted part only, matched in color, soft at the edge.
+"""Lay a generated mouth into its frame: only what is repainted, matched in color, soft-edged.
 
 The reference pastes the whole aligned canvas (see `paste`), so eyes and cheeks come back softer
 than they were. Here whatever the mask keeps stays the source's own.
@@ -41,9 +41,7 @@ class Blender:
         unit = self.resolution / MEASURED_AT
         ring = cv2.dilate(repaint, _disc(RING * unit)) - repaint
         self._ring = ring.astype(bool)
-        inner = cv2.erode(repaint, _disc(INSET * unit), borderValue=0).astype(
-            np.float32
-        )
+        inner = cv2.erode(repaint, _disc(INSET * unit), borderValue=0).astype(np.float32)
         # Finite support: the blur ends before the edge of what may be repainted.
         size = 2 * int(INSET * unit) + 1
         self.opacity: Floats = cv2.GaussianBlur(inner, (size, size), SIGMA * unit)
@@ -51,11 +49,7 @@ class Blender:
 
     def patch(self, decoded: Tensor, reference: Rgb, matrix: Matrix) -> Patch:
         """decoded: (3, R, R) in about -1..1; reference: (R, R, 3), the face it came from."""
-        face = (
-            ((decoded.float().cpu() / 2 + 0.5).clamp(0, 1) * 255)
-            .permute(1, 2, 0)
-            .numpy()
-        )
+        face = ((decoded.float().cpu() / 2 + 0.5).clamp(0, 1) * 255).permute(1, 2, 0).numpy()
         # The decoder shifts colors evenly; the skin around the mouth tells by how much.
         shift = (reference[self._ring] - face[self._ring]).mean(axis=0)
         return Patch(np.clip(face + shift, 0, 255).astype(np.float32), matrix)
@@ -118,9 +112,7 @@ class Blender:
 
 def _disc(radius: float) -> npt.NDArray[np.uint8]:
     side = 2 * round(radius) + 1
-    return np.asarray(
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), dtype=np.uint8
-    )
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), dtype=np.uint8)
 
 
 def _corners(opacity: Floats) -> npt.NDArray[np.float64]:

@@ -75,9 +75,7 @@ class Painter:
         first: the place of the first frame in the result. tick: seconds of a frame's time unit.
         """
         with self._watch("faces"):
-            found = (
-                self._target(frame, first + i, tick) for i, frame in enumerate(frames)
-            )
+            found = (self._target(frame, first + i, tick) for i, frame in enumerate(frames))
             targets = [target for target in found if target]
         if not targets:
             return []

@@ -91,7 +91,7 @@ class Run:
         self._tell("audio", 0, None)
         with self.watch("audio"):
             sound = read_sound(audio, self.folder / "sound")
-            waveform = sound.samples.astype(np.float32) / 32768
+            waveform = sound.samples.astype(np.float32) / np.float32(32768)
             rows = speech_features(waveform, self.model.encoder, self._heard)
         return sound, rows
 

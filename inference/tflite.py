@@ -3,6 +3,10 @@
 Only its data is used: its code asks for tensorflow. The files are found without importing it.
 """
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -20,13 +24,13 @@ class Network:
     """One model file. One processor: it runs beside the network that matters."""
 
     def __init__(self, file: str) -> None:
-        self._interpreter = Interpreter(model_path=str(model_file(file)), num_threads=1)
-        self._interpreter.allocate_tensors()
+        path = str(model_file(file))
+        with _quietly():
+            self._interpreter = Interpreter(model_path=path, num_threads=1)
+            self._interpreter.allocate_tensors()
         (entry,) = self._interpreter.get_input_details()
         self._entry = entry["index"]
-        self._exits = [
-            exit_["index"] for exit_ in self._interpreter.get_output_details()
-        ]
+        self._exits = [exit_["index"] for exit_ in self._interpreter.get_output_details()]
         self.side = int(entry["shape"][1])
 
     def __call__(self, square: Array) -> list[Array]:
@@ -34,6 +38,21 @@ class Network:
         self._interpreter.set_tensor(self._entry, square[None].astype(np.float32))
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._exits]
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """The runtime greets on standard error, which has no switch of its own and is the user's."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silence, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(silence)
+        os.close(kept)
 
 
 def model_file(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Between a source's planes and RGB. Runs beside the model: it computes on planes, parses nothing."""
+"""Between planes and RGB. Runs beside the model: it computes on pixels and parses nothing."""
 
 from dataclasses import dataclass
 
@@ -91,24 +91,18 @@ def add_rgb(picture: Picture, box: Box, change: npt.NDArray[np.float32]) -> None
         k.chroma * 0.5 * (red - luma) / (1 - k.red),
     )
     top = (1 << picture.layout.bits) - 1
-    for index, (plane, difference) in enumerate(
-        zip(picture.planes, differences, strict=True)
-    ):
+    for index, (plane, difference) in enumerate(zip(picture.planes, differences, strict=True)):
         shifts = (picture.layout.shift_x, picture.layout.shift_y) if index else (0, 0)
         part = plane[box.slices(*shifts)]
         changed = part + _shrunk(difference, part)
         part[...] = np.clip(np.rint(changed), 0, top).astype(part.dtype)
 
 
-def _shrunk(
-    difference: npt.NDArray[np.float32], like: Plane
-) -> npt.NDArray[np.float32]:
+def _shrunk(difference: npt.NDArray[np.float32], like: Plane) -> npt.NDArray[np.float32]:
     if difference.shape == like.shape:
         return difference
     size = (like.shape[1], like.shape[0])
-    return np.asarray(
-        cv2.resize(difference, size, interpolation=cv2.INTER_AREA), np.float32
-    )
+    return np.asarray(cv2.resize(difference, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def crop(picture: Picture, box: Box) -> Picture:

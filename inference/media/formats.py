@@ -37,8 +37,6 @@ BROWSER_PAIRS = {
 }
 
 
-def playable_in_browser(
-    container: str, video: str, pix_fmt: str, audio: str | None
-) -> bool:
+def playable_in_browser(container: str, video: str, pix_fmt: str, audio: str | None) -> bool:
     videos, audios = BROWSER_PAIRS.get(container, (set(), set()))
     return video in videos and audio in audios and pix_fmt in ("yuv420p", "yuvj420p")

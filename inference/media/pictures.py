@@ -25,9 +25,7 @@ class PlaneLayout:
 
     @property
     def name(self) -> str:
-        chroma = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[
-            self.shift_x, self.shift_y
-        ]
+        chroma = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[self.shift_x, self.shift_y]
         return f"yuv{chroma}p" + ("10le" if self.bits == 10 else "")
 
     @property
@@ -42,9 +40,7 @@ class PlaneLayout:
 
 LAYOUTS = {
     layout.name: layout
-    for layout in (
-        PlaneLayout(x, y, bits) for x, y in ((1, 1), (1, 0), (0, 0)) for bits in (8, 10)
-    )
+    for layout in (PlaneLayout(x, y, bits) for x, y in ((1, 1), (1, 0), (0, 0)) for bits in (8, 10))
 }
 
 

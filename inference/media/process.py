@@ -88,9 +88,7 @@ class MediaProcess:
             )
         assert self._process.stdout is not None
         self._pipe = self._process.stdout.fileno()
-        with contextlib.suppress(
-            OSError, AttributeError
-        ):  # over the user's share of pipe memory
+        with contextlib.suppress(OSError, AttributeError):  # over the user's share of pipe memory
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, wire.PIPE_BYTES)
         return self
 
@@ -152,21 +150,13 @@ class MediaProcess:
     def _died(self) -> errors.EngineError:
         status = self._process.wait()
         if status in (-signal.SIGXCPU, -signal.SIGKILL):
-            return errors.MediaTimeout(
-                "Reading the file took more work than is allowed."
-            )
+            return errors.MediaTimeout("Reading the file took more work than is allowed.")
         if status < 0:
-            return errors.DamagedMedia(
-                f"The decoder broke on this file (signal {-status})."
-            )
-        return errors.EngineFault(
-            f"The media process ended early (exit code {status})."
-        )
+            return errors.DamagedMedia(f"The decoder broke on this file (signal {-status}).")
+        return errors.EngineFault(f"The media process ended early (exit code {status}).")
 
     def _broken(self) -> errors.EngineError:
-        return errors.DamagedMedia(
-            "The decoder of this file sent something unexpected."
-        )
+        return errors.DamagedMedia("The decoder of this file sent something unexpected.")
 
 
 @contextlib.contextmanager
@@ -178,9 +168,7 @@ def _opened(
         fds = [_open_source(source, limits)]
         stack.callback(os.close, fds[0])
         for path in outputs:
-            fds.append(
-                os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            )
+            fds.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
             stack.callback(os.close, fds[-1])
         yield fds
 
@@ -190,9 +178,7 @@ def _open_source(path: str | Path, limits: MediaLimits) -> int:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise errors.UnsupportedMedia(
-            f"{path} can't be opened: {error.strerror}."
-        ) from error
+        raise errors.UnsupportedMedia(f"{path} can't be opened: {error.strerror}.") from error
     try:
         _check_size(os.fstat(fd), limits)
     except errors.EngineError:

@@ -76,9 +76,7 @@ def die_with_parent(parent: int) -> None:
 def _program(machine: str) -> bytes:
     """The filter for this machine: 8 bytes an instruction (code, jump if true, if false, value)."""
     if sys.platform != "linux" or machine not in syscalls.ARCHITECTURES:
-        raise SandboxUnavailable(
-            f"No system call filter is known for {sys.platform} {machine}."
-        )
+        raise SandboxUnavailable(f"No system call filter is known for {sys.platform} {machine}.")
     refuse = RET_ERRNO | errno.EACCES
     code = [
         (LOAD, 0, 0, ARCHITECTURE),

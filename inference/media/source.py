@@ -48,9 +48,7 @@ class Sound:
                 yield time, duration, file.read(size)
 
 
-def read_sound(
-    path: str | Path, spool: Path, *, limits: MediaLimits | None = None
-) -> Sound:
+def read_sound(path: str | Path, spool: Path, *, limits: MediaLimits | None = None) -> Sound:
     """Decode a file's first sound stream to its end, and keep its packets in `spool`.
 
     Raises NoAudio beside what probe() raises.
@@ -63,17 +61,12 @@ def read_sound(
         MediaProcess(request, source=path, limits=limits) as process,
         spool.open("wb") as file,
     ):
-        while (header := process.header("samples", "packet", "sound"))[
-            "kind"
-        ] != "sound":
+        while (header := process.header("samples", "packet", "sound"))["kind"] != "sound":
             if header["kind"] == "samples":
                 samples += process.payload(header, most=most - len(samples))
                 continue
             data = process.payload(header, most=MAX_PACKET_BYTES)
-            file.write(
-                PACKET.pack(int(header["time"]), int(header["duration"]), len(data))
-                + data
-            )
+            file.write(PACKET.pack(int(header["time"]), int(header["duration"]), len(data)) + data)
         return _sound(header, samples, spool)
 
 
@@ -131,28 +124,19 @@ class Frames:
         while (header := self._process.header("frame", "end"))["kind"] == "frame":
             frame = self._frame(header)
             if frame.time <= last or frame.duration < 1:
-                raise errors.DamagedMedia(
-                    "The frames of this file come in no usable order."
-                )
+                raise errors.DamagedMedia("The frames of this file come in no usable order.")
             last = frame.time
             yield frame
         self.unreadable = int(header.get("unreadable", 0))
 
     def _frame(self, header: wire.Header) -> Frame:
         film, layout = self.film, self.film.layout
-        planes = [
-            np.empty(shape, layout.dtype)
-            for shape in layout.shapes(film.width, film.height)
-        ]
+        planes = [np.empty(shape, layout.dtype) for shape in layout.shapes(film.width, film.height)]
         if header["bytes"] != sum(plane.nbytes for plane in planes):
-            raise errors.DamagedMedia(
-                "The decoder of this file sent something unexpected."
-            )
+            raise errors.DamagedMedia("The decoder of this file sent something unexpected.")
         for plane in planes:
-            self._process.fill(memoryview(plane).cast("B"))
-        number, time, duration = (
-            int(header[name]) for name in ("number", "time", "duration")
-        )
+            self._process.fill(plane.data.cast("B"))
+        number, time, duration = (int(header[name]) for name in ("number", "time", "duration"))
         return Frame(number, time, duration, Picture(planes, layout, film.tags))
 
 

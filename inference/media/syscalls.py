@@ -46,6 +46,5 @@ CLONE3 = {"x86_64": 435, "aarch64": 435}
 
 def refused_numbers(machine: str) -> list[int]:
     column = COLUMN[machine]
-    return [
-        numbers[column] for numbers in REFUSED.values() if numbers[column] is not None
-    ]
+    numbers = (numbers[column] for numbers in REFUSED.values())
+    return [number for number in numbers if number is not None]

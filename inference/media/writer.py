@@ -41,9 +41,7 @@ class Writer:
     def __enter__(self) -> Self:
         self._out = av.open(str(self.path), "w", format="mp4", options=CONTAINER)
         self._video = _video(self._out, self._film)
-        self._audio = self._out.add_mux_stream(
-            self._sound.codec, rate=self._sound.sample_rate
-        )
+        self._audio = self._out.add_mux_stream(self._sound.codec, rate=self._sound.sample_rate)
         self._audio.time_base = self._sound.time_base
         self._packets = self._sound.packets()
         self._waiting = next(self._packets, None)
@@ -82,9 +80,7 @@ class Writer:
 
     def _mux_sound(self, *, until: Fraction | None) -> None:
         base = self._sound.time_base
-        while self._waiting is not None and (
-            until is None or self._waiting[0] * base <= until
-        ):
+        while self._waiting is not None and (until is None or self._waiting[0] * base <= until):
             time, duration, data = self._waiting
             packet = av.Packet(data)
             packet.stream, packet.time_base = self._audio, base

@@ -1,4 +1,4 @@
-"""A model of the real parts, very small and with random weights: for tests about everything else."""
+"""A model of the real parts, tiny and with random weights, for tests about everything else."""
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL

@@ -45,13 +45,11 @@ def main() -> None:
     av.logging.set_level(None)
     limits = MediaLimits(**request["limits"])
     try:
-        confine(
-            Rations(limits.memory_bytes, request["cpu_seconds"], request["file_bytes"])
-        )
+        confine(Rations(limits.memory_bytes, request["cpu_seconds"], request["file_bytes"]))
         TASKS[request["task"]](request, limits)
     except BrokenPipeError:
         os._exit(0)  # the parent has seen enough
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
+    except Exception as error:
         answer = refused(error)
         wire.send(REPLY, {"kind": "error", "code": answer.code, "message": str(answer)})
     # Not sys.exit: closing decoders of a hostile file is one more chance for it.

@@ -1,4 +1,4 @@
-"""AAC as ADTS frames: each packet carries its own rate and channels, so nothing else is handed on."""
+"""AAC as ADTS frames: each packet carries its own rate and channels, and needs nothing else."""
 
 from collections.abc import Callable
 

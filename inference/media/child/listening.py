@@ -35,17 +35,13 @@ class Listener:
         self.limits = limits
         self.stream = stream
         self.position = 0
-        self.origin: Fraction | None = None
-        self.track: CopiedTrack | EncodedTrack | None = None
-        self._resampler = av.AudioResampler(
-            format="s16", layout="mono", rate=SAMPLE_RATE
-        )
+        self.origin = Fraction(0)
+        self.track: Track | None = None
+        self._resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
         self._batch = bytearray()
 
     def listen(self, packets: Iterator[av.Packet]) -> None:
-        early: list[
-            av.Packet
-        ] = []  # what came before the first sample: the decoder's priming
+        early: list[av.Packet] = []  # what came before the first sample: the decoder's priming
         for packet in packets:
             for frame in _decoded(packet):
                 self._hear(frame)
@@ -57,7 +53,7 @@ class Listener:
                 early.clear()
         if self.track is None:
             raise Refused("damaged_media", "The file's sound can't be decoded.")
-        self._finish()
+        self._finish(self.track)
 
     def _hear(self, frame: av.AudioFrame) -> None:
         if self.track is None:
@@ -68,14 +64,14 @@ class Listener:
         if told is not None:
             start = settle((told - self.origin) * self.rate, self.position, self.rate)
             for silence in _silence(frame, start - self.position):
-                self._take(silence)
-        self._take(frame)
+                self._take(silence, self.track)
+        self._take(frame, self.track)
 
-    def _take(self, frame: av.AudioFrame) -> None:
+    def _take(self, frame: av.AudioFrame, track: "Track") -> None:
         frame.pts, frame.time_base = self.position, Fraction(1, self.rate)
         self.position += frame.samples
         opening.check_seconds(Fraction(self.position, self.rate), self.limits)
-        self.track.frame(frame)
+        track.frame(frame)
         self._send(self._resampled(frame))
 
     def _resampled(self, frame: av.AudioFrame | None) -> list[av.AudioFrame]:
@@ -83,9 +79,7 @@ class Listener:
             return list(self._resampler.resample(frame))
         except ValueError:  # the stream has changed its rate or its channels
             rest = list(self._resampler.resample(None))
-            self._resampler = av.AudioResampler(
-                format="s16", layout="mono", rate=SAMPLE_RATE
-            )
+            self._resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
             return rest + list(self._resampler.resample(frame))
 
     def _send(self, frames: list[av.AudioFrame], *, all_of_it: bool = False) -> None:
@@ -95,14 +89,14 @@ class Listener:
             wire.send(REPLY, {"kind": "samples"}, [self._batch])
             self._batch = bytearray()
 
-    def _finish(self) -> None:
+    def _finish(self, track: "Track") -> None:
         self._send(self._resampled(None), all_of_it=True)
-        self.track.finish(self.position)
+        track.finish(self.position)
         header = {
             "kind": "sound",
-            "codec": self.track.codec,
-            "sample_rate": self.track.rate,
-            "time_base": f"1/{self.track.rate}",
+            "codec": track.codec,
+            "sample_rate": track.rate,
+            "time_base": f"1/{track.rate}",
             "duration": f"{self.position}/{self.rate}",
         }
         wire.send(REPLY, header)
@@ -111,9 +105,7 @@ class Listener:
 class CopiedTrack:
     """The stranger's own packets, bit for bit, on the clock of the decoded samples."""
 
-    def __init__(
-        self, stream: av.AudioStream, origin: Fraction, frame: aac.Framing
-    ) -> None:
+    def __init__(self, stream: av.AudioStream, origin: Fraction, frame: aac.Framing) -> None:
         self.codec = stream.codec_context.codec.canonical_name
         self.rate = stream.codec_context.sample_rate
         self._origin, self._framing = origin, frame
@@ -175,6 +167,9 @@ class EncodedTrack:
         self._send(self._encoder.encode(None))
 
 
+Track = CopiedTrack | EncodedTrack
+
+
 def settle(told: Fraction, expected: int | None, rate: int) -> int:
     """Which sample a timestamp means: the expected one, unless it tells of a real gap."""
     if expected is None:
@@ -183,9 +178,7 @@ def settle(told: Fraction, expected: int | None, rate: int) -> int:
     return round(told) if JITTER < gap <= LONGEST_GAP_SECONDS else expected
 
 
-def _track(
-    stream: av.AudioStream, frame: av.AudioFrame, origin: Fraction
-) -> CopiedTrack | EncodedTrack:
+def _track(stream: av.AudioStream, frame: av.AudioFrame, origin: Fraction) -> Track:
     framing = aac.copyable(stream, frame)
     return CopiedTrack(stream, origin, framing) if framing else EncodedTrack(frame)
 

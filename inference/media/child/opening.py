@@ -77,15 +77,11 @@ def _unreadable(fd: int, error: Exception) -> Refused:
     """An open that failed: damaged if it began like one of ours, else never media."""
     start = os.pread(fd, 16, 0)
     if isinstance(error, av.error.MemoryError):
-        return Refused(
-            "media_too_large", "Opening this file takes more memory than is allowed."
-        )
+        return Refused("media_too_large", "Opening this file takes more memory than is allowed.")
     known = any(start[offset:].startswith(value) for offset, value in SIGNATURES)
     # Invalid argument is what FFmpeg answers for a format that is not on the list.
     if known and not isinstance(error, av.error.ArgumentError):
-        return Refused(
-            "damaged_media", "The file is damaged: its index is missing or broken."
-        )
+        return Refused("damaged_media", "The file is damaged: its index is missing or broken.")
     return Refused("unsupported_media", NOT_MEDIA)
 
 
@@ -105,9 +101,7 @@ def video_stream(container: InputContainer, limits: MediaLimits) -> av.VideoStre
             f" at most {limits.max_frame_rate} are allowed.",
         )
     _check_whole(container, stream)
-    stream.codec_context.thread_count = min(
-        DECODER_THREADS, len(os.sched_getaffinity(0))
-    )
+    stream.codec_context.thread_count = min(DECODER_THREADS, len(os.sched_getaffinity(0)))
     stream.codec_context.thread_type = "AUTO"
     return stream
 

@@ -63,9 +63,7 @@ def write_poster(
         wire.write_all(fd, bytes(packet))
 
 
-def write_film(
-    container: InputContainer, limits: MediaLimits, fd: int, info: MediaInfo
-) -> None:
+def write_film(container: InputContainer, limits: MediaLimits, fd: int, info: MediaInfo) -> None:
     video = opening.video_stream(container, limits)
     streams = [video] + ([opening.audio_stream(container)] if info.audio else [])
     with (
@@ -86,12 +84,8 @@ class Film:
     def __init__(self, out: OutputContainer, info: MediaInfo) -> None:
         assert info.video is not None
         self._out, self._last, self._audio = out, -1, None
-        self._size = fitted(
-            info.video.width, info.video.height, 2 * PREVIEW_LINES, PREVIEW_LINES
-        )
-        self._video = out.add_stream(
-            "libx264", rate=info.video.frame_rate.limit_denominator(1001)
-        )
+        self._size = fitted(info.video.width, info.video.height, 2 * PREVIEW_LINES, PREVIEW_LINES)
+        self._video = out.add_stream("libx264", rate=info.video.frame_rate.limit_denominator(1001))
         self._video.codec_context.time_base = MILLISECOND
         self._video.options = {"crf": str(PREVIEW_CRF), "preset": "veryfast"}
         self._video.width, self._video.height = self._size
@@ -106,6 +100,7 @@ class Film:
 
     def add(self, frame: Any, seconds: Fraction) -> None:
         if isinstance(frame, av.AudioFrame):
+            assert self._audio is not None
             rate = frame.sample_rate
             frame.pts, frame.time_base = round(seconds * rate), Fraction(1, rate)
             self._out.mux(self._audio.encode(frame))
@@ -137,9 +132,7 @@ def resized(frame: av.VideoFrame, size: tuple[int, int]) -> av.VideoFrame:
     for plane, data in zip(turned.planes, shape.planes(frame), strict=True):
         _fill(plane, data)
     turned.colorspace, turned.color_range = shape.tags.matrix, shape.tags.range
-    return turned.reformat(
-        width=size[0], height=size[1], format="yuv420p", interpolation="BICUBIC"
-    )
+    return turned.reformat(width=size[0], height=size[1], format="yuv420p", interpolation="BICUBIC")
 
 
 def _fill(plane: av.video.plane.VideoPlane, data: Any) -> None:

@@ -26,21 +26,19 @@ def probe(request: dict[str, Any], limits: MediaLimits) -> None:
 
 def describe(container: InputContainer, limits: MediaLimits) -> MediaInfo:
     """Raises Refused unless there is a picture or a sound, and its beginning can be decoded."""
-    video = _optional(
-        "no_video_stream", lambda: opening.video_stream(container, limits)
-    )
+    video = _optional("no_video_stream", lambda: opening.video_stream(container, limits))
     audio = _optional("no_audio_stream", lambda: opening.audio_stream(container))
     if video is None and audio is None:
         raise Refused("unsupported_media", opening.NOT_MEDIA)
     duration = _duration(container, [stream for stream in (video, audio) if stream])
     opening.check_seconds(duration, limits)
-    sound = audio and _sound(container, audio)
+    sound = _sound(container, audio) if audio else None
     name = _container_name(container, video)
     return MediaInfo(
         container=name,
         duration=duration,
         size_bytes=container.size,
-        video=video and _picture(container, video, name, sound and sound.codec),
+        video=video and _picture(container, video, name, sound.codec if sound else None),
         audio=sound,
     )
 
@@ -80,9 +78,7 @@ def _sound(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
         codec=stream.codec_context.codec.canonical_name,
         sample_rate=stream.codec_context.sample_rate,
         channels=stream.codec_context.layout.nb_channels,
-        duration=None
-        if not duration or duration < 0
-        else duration * Fraction(stream.time_base),
+        duration=None if not duration or duration < 0 else duration * Fraction(stream.time_base),
     )
 
 
@@ -100,11 +96,7 @@ def first_frame(container: InputContainer, stream: Any) -> Any:
 
 def _duration(container: InputContainer, streams: list[Any]) -> Fraction:
     """Exact seconds: what the streams' headers say, else the container's, else the last packet."""
-    told = [
-        Fraction(s.duration) * s.time_base
-        for s in streams
-        if s.duration and s.duration > 0
-    ]
+    told = [Fraction(s.duration) * s.time_base for s in streams if s.duration and s.duration > 0]
     if told:
         return max(told)
     if container.duration and container.duration > 0:
@@ -123,11 +115,7 @@ def _duration(container: InputContainer, streams: list[Any]) -> Fraction:
 def _container_name(container: InputContainer, video: Any) -> str:
     family = container.format.name.split(",")[0]
     if family == "mov":
-        return (
-            "mov"
-            if container.metadata.get("major_brand", "").startswith("qt")
-            else "mp4"
-        )
+        return "mov" if container.metadata.get("major_brand", "").startswith("qt") else "mp4"
     if family == "matroska":
         codecs = {stream.codec_context.codec.name for stream in container.streams.video}
         return "webm" if codecs <= WEBM_CODECS else "matroska"

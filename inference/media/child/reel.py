@@ -36,9 +36,7 @@ class Reel:
         first_pass = not self.stamps
         with opening.opened(self.fd, self.limits) as container:
             stream = opening.video_stream(container, self.limits)
-            for number, frame in enumerate(
-                self._decoded(container, stream, count=first_pass)
-            ):
+            for number, frame in enumerate(self._decoded(container, stream, count=first_pass)):
                 if first_pass:
                     self.stamps.append(stamp(frame))
                 elif number >= len(self.stamps):
@@ -72,20 +70,16 @@ class Reel:
         raise Refused("damaged_media", "The file can't be read twice alike.")
 
     def _seekable(self) -> bool:
-        stamps = self.stamps
-        return all(s is not None for s in stamps) and all(
-            a < b for a, b in itertools.pairwise(stamps)
-        )
+        pairs = itertools.pairwise(self.stamps)
+        return all(a is not None and b is not None and a < b for a, b in pairs)
 
-    def _sought(
-        self, start: int, low: int, high: int, shape: Upright
-    ) -> dict[int, list[Plane]]:
+    def _sought(self, start: int, low: int, high: int, shape: Upright) -> dict[int, list[Plane]]:
         wanted = {self.stamps[number]: number for number in range(low, high + 1)}
         found: dict[int, list[Plane]] = {}
         with opening.opened(self.fd, self.limits) as container:
             stream = opening.video_stream(container, self.limits)
             try:
-                container.seek(self.stamps[start], stream=stream)
+                container.seek(self.stamps[start] or 0, stream=stream)
             except av.error.FFmpegError:
                 return {}
             for frame in self._decoded(container, stream):

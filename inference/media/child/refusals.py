@@ -20,13 +20,7 @@ def refused(error: Exception) -> Refused:
     if isinstance(error, SandboxUnavailable):
         return Refused("engine_fault", str(error))
     if isinstance(error, MemoryError):
-        return Refused(
-            "media_too_large", "Decoding this file takes more memory than is allowed."
-        )
+        return Refused("media_too_large", "Decoding this file takes more memory than is allowed.")
     if isinstance(error, av.error.FFmpegError):
-        return Refused(
-            "damaged_media", "The file is damaged: its content can't be decoded."
-        )
-    return Refused(
-        "engine_fault", f"The media process failed: {type(error).__name__}: {error}"
-    )
+        return Refused("damaged_media", "The file is damaged: its content can't be decoded.")
+    return Refused("engine_fault", f"The media process failed: {type(error).__name__}: {error}")

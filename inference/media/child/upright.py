@@ -14,7 +14,7 @@ FULL_RANGE, RGB_MATRIX, BT709, LIMITED_RANGE = 2, 0, 1, 1
 
 @dataclass(frozen=True)
 class Upright:
-    """How a source's frames become upright planes. Sizes after `turns` quarter turns to the left."""
+    """How frames become upright planes. Sizes are those after `turns` quarter turns to the left."""
 
     width: int
     height: int
@@ -31,8 +31,7 @@ class Upright:
     @property
     def frame_bytes(self) -> int:
         samples = sum(
-            rows * columns
-            for rows, columns in self.layout.shapes(self.width, self.height)
+            rows * columns for rows, columns in self.layout.shapes(self.width, self.height)
         )
         return samples * self.layout.dtype.itemsize
 
@@ -59,12 +58,8 @@ class Upright:
 
 def tags_of(frame: av.VideoFrame) -> ColorTags:
     if frame.format.is_rgb:
-        return ColorTags(
-            BT709, LIMITED_RANGE, int(frame.color_trc), int(frame.color_primaries)
-        )
-    full = (
-        FULL_RANGE if frame.format.name.startswith("yuvj") else int(frame.color_range)
-    )
+        return ColorTags(BT709, LIMITED_RANGE, int(frame.color_trc), int(frame.color_primaries))
+    full = FULL_RANGE if frame.format.name.startswith("yuvj") else int(frame.color_range)
     matrix = int(frame.colorspace)
     return ColorTags(matrix, full, int(frame.color_trc), int(frame.color_primaries))
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
+from av.container import InputContainer
 
 from inference.media import wire
 from inference.media.child import opening
@@ -44,7 +45,7 @@ class Projector:
             self.shape = Upright.of(first)
             self.clock = Clock(usual_rate(stream), Fraction(stream.time_base))
             self.aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
-            self.promised = (stream.duration or 0) * Fraction(stream.time_base)
+            self.promised = promised_seconds(container, stream)
         self.end = seconds / self.clock.time_base  # in ticks, not rounded
         self.now = 0
 
@@ -67,9 +68,7 @@ class Projector:
         if not all(map(self._show, self._first_pass())):
             return
         self._check_whole()
-        if (
-            self.end - self.now <= self.clock.frame
-        ):  # short by one frame at most: no turn for it
+        if self.end - self.now <= self.clock.frame:  # short by one frame at most: no turn for it
             return
         while all(map(self._show, self._turns())):
             pass
@@ -111,19 +110,29 @@ class Projector:
             "time": self.now,
             "duration": duration,
         }
-        wire.send(REPLY, header, shown.planes)
+        wire.send(REPLY, header, [plane.data for plane in shown.planes])
         self.now += duration
         return True
 
     def _check_whole(self) -> None:
         """The file ended while more of it was needed: did it promise more?"""
         missing = self.promised - self.now * self.clock.time_base
-        if missing > max(1, self.promised / 20):
+        if missing > max(Fraction(1), self.promised / 20):
             raise Refused(
                 "damaged_media",
                 f"The file should last {float(self.promised):.1f} seconds,"
                 f" but its picture can be read for {float(self.promised - missing):.1f} only.",
             )
+
+
+def promised_seconds(container: InputContainer, stream: av.VideoStream) -> Fraction:
+    """How long the picture should last by the file's own word; 0 where it says nothing."""
+    if stream.duration and stream.duration > 0:
+        return stream.duration * Fraction(stream.time_base)
+    # Matroska has one length for the file, which sound may stretch beyond the picture.
+    if container.duration and not container.streams.audio:
+        return Fraction(max(0, container.duration), av.time_base)
+    return Fraction(0)
 
 
 def _first(frames: Iterator[av.VideoFrame]) -> av.VideoFrame:

@@ -1,0 +1,134 @@
+"""The warm model process that a worker keeps: `python -m inference.child --bundle DIR`.
+
+One JSON object a line. In: {"op": "sync", "id", "video", "audio", "out", "workdir", "options"},
+{"op": "cancel", "id"}; end of input: exit. Out: "ready" once, then "progress", and for each sync
+exactly one "done" or "failed". One sync at a time, in the order they come. A cancel is heard while
+one runs, or waits; one that comes too late changes nothing.
+"""
+
+import argparse
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from inference.errors import BadOption, EngineError, EngineFault
+from inference.media.sandbox import die_with_parent
+from inference.options import SyncOptions
+
+Order = Mapping[str, Any]
+ORDER_FIELDS = ("id", "video", "audio", "out", "workdir")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m inference.child")
+    parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--device", default="auto")
+    given = parser.parse_args(arguments)
+    die_with_parent(os.getppid())
+    with _own_output() as output:
+        return Child(sys.stdin, output).serve(given.bundle, given.device)
+
+
+def _own_output() -> TextIO:
+    """Standard output for events alone: what any library prints goes to standard error."""
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return output
+
+
+class Child:
+    def __init__(self, orders: TextIO, output: TextIO) -> None:
+        self._input, self._output = orders, output
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._canceled: set[str] = set()
+        self._speaking = threading.Lock()
+
+    def serve(self, bundle: Path | None, device: str) -> int:
+        """Load the model, then work until the input ends. 1 if the model can't be loaded."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        try:
+            model = self._load(bundle, device)
+        except EngineError as error:
+            self._failed(None, error)
+            return 1
+        self._say("ready", model=model.to_mapping() | {"device": str(model.device)})
+        while (order := self._orders.get()) is not None:
+            self._work(model, order)
+        return 0
+
+    def _load(self, bundle: Path | None, device: str) -> Any:
+        from inference.checkpoint import DEMO_BUNDLE, load_bundle
+        from inference.device import choose_device
+
+        return load_bundle(bundle or DEMO_BUNDLE, choose_device(device))
+
+    def _listen(self) -> None:
+        for line in self._input:
+            try:
+                order = json.loads(line)
+                if order["op"] == "cancel":
+                    self._canceled.add(str(order["id"]))
+                else:
+                    self._orders.put(order)
+            except (ValueError, KeyError, TypeError):
+                self._failed(None, BadOption("An order that is no JSON object with op and id."))
+        self._orders.put(None)
+        # The parent has gone, or wants this to end: a sync that still runs must not outlive it.
+        self._canceled.add("*")
+
+    def _work(self, model: Any, order: Order) -> None:
+        identity = order.get("id")
+        try:
+            result = self._sync(model, order)
+        except EngineError as error:
+            self._failed(identity, error)
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            kind = type(error).__name__
+            self._failed(identity, EngineFault(f"The engine failed unexpectedly ({kind})."))
+        else:
+            self._say("done", id=identity, result=result)
+        self._canceled.discard(str(identity))
+
+    def _sync(self, model: Any, order: Order) -> dict[str, Any]:
+        from inference.pipeline import sync
+
+        missing = [name for name in ORDER_FIELDS if not isinstance(order.get(name), str)]
+        if order.get("op") != "sync" or missing:
+            raise BadOption(f"An order to sync needs {', '.join(ORDER_FIELDS)}.")
+        identity = order["id"]
+        result = sync(
+            *(Path(order[name]) for name in ("video", "audio", "out")),
+            model=model,
+            options=SyncOptions.from_mapping(order.get("options") or {}).check(),
+            workdir=Path(order["workdir"]),
+            on_progress=lambda stage, done, total: self._say(
+                "progress", id=identity, stage=stage, done=done, total=total
+            ),
+            should_cancel=lambda: not self._canceled.isdisjoint((identity, "*")),
+        )
+        return result.to_mapping()
+
+    def _failed(self, identity: Any, error: EngineError) -> None:
+        self._say(
+            "failed",
+            id=identity,
+            code=error.code,
+            message=str(error),
+            hint=error.hint,
+            refusal=error.refusal,
+        )
+
+    def _say(self, event: str, **facts: Any) -> None:
+        with self._speaking:
+            print(json.dumps({"event": event} | facts), file=self._output, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""Small films and sounds, made on the spot."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from inference.media import open_frames
+from inference.media.color import to_rgb
+
+Rgb = npt.NDArray[np.uint8]
+SAMPLE_FACE = Path(__file__).parents[2] / "inference/demo/sample/face.mp4"
+
+
+def numbered(count: int, width: int = 64, height: int = 48) -> Iterator[Rgb]:
+    """Frames that tell their number by sixteen black or white fields in their top rows."""
+    background = np.linspace(60, 180, width * height * 3).reshape(height, width, 3).astype(np.uint8)
+    for number in range(count):
+        frame = background.copy()
+        for bit in range(16):
+            left, right = bit * width // 16, (bit + 1) * width // 16
+            frame[: height // 3, left:right] = 235 if number >> bit & 1 else 16
+        yield frame
+
+
+def number_of(luma: npt.NDArray[np.uint8]) -> int:
+    """The number that a frame of numbered() tells, from its Y plane or any channel."""
+    height, width = luma.shape[0], luma.shape[1]
+    bits = [
+        luma[2 : height // 3 - 2, bit * width // 16 + 1 : (bit + 1) * width // 16 - 1].mean() > 125
+        for bit in range(16)
+    ]
+    return sum(1 << bit for bit, set_ in enumerate(bits) if set_)
+
+
+def faces(
+    count: int, width: int = 320, height: int = 240, gap: Sequence[int] = ()
+) -> Iterator[Rgb]:
+    """The demo's drawn face; gray without a face at the places in `gap`."""
+    with open_frames(SAMPLE_FACE, Fraction(1, 25)) as source:
+        first = to_rgb(next(iter(source)).picture)
+    drawn = av.VideoFrame.from_ndarray(first, "rgb24")
+    face = drawn.reformat(width=width, height=height).to_ndarray()
+    for number in range(count):
+        yield np.full_like(face, 90) if number in gap else face
+
+
+def film(
+    path: Path,
+    pictures: Iterable[Rgb],
+    *,
+    rate: Fraction | int = 25,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    times: Sequence[int] | None = None,
+    rotation: int = 0,
+    sound: bool = False,
+    options: dict[str, str] | None = None,
+    **context: int,
+) -> Path:
+    """Write RGB pictures. times: milliseconds of each, for a variable rate."""
+    quality = {"crf": "8", "preset": "ultrafast"} if codec.startswith("libx26") else {}
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=Fraction(rate), options=quality | (options or {}))
+        stream.pix_fmt = pix_fmt
+        for name, value in context.items():
+            setattr(stream.codec_context, name, value)
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        if sound:
+            voice = out.add_stream("aac", rate=48000, layout="mono")
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            if number == 0:
+                stream.width, stream.height = frame.width, frame.height
+                if rotation:
+                    stream.set_display_rotation(rotation)
+            if times is not None:
+                frame.pts, frame.time_base = times[number], Fraction(1, 1000)
+            out.mux(stream.encode(frame.reformat(format=pix_fmt)))
+        out.mux(stream.encode(None))
+        if sound:
+            for frame in sine(1.0):
+                out.mux(voice.encode(frame))
+            out.mux(voice.encode(None))
+    return path
+
+
+def sine(
+    seconds: float, *, hertz: float = 440, rate: int = 48000, channels: int = 1
+) -> Iterator[av.AudioFrame]:
+    total, block = round(seconds * rate), 1024
+    for start in range(0, total, block):
+        times = np.arange(start, min(start + block, total)) / rate
+        wave = (12000 * np.sin(2 * np.pi * hertz * times)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(
+            np.repeat(wave, channels)[None], "s16", "stereo" if channels == 2 else "mono"
+        )
+        frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+        yield frame
+
+
+def sound(
+    path: Path,
+    seconds: float = 1.0,
+    *,
+    codec: str | None = None,
+    rate: int = 48000,
+    channels: int = 1,
+    hertz: float = 440,
+) -> Path:
+    """A sine; the codec that goes with the name's ending unless one is given."""
+    codecs = {".wav": "pcm_s16le", ".mp3": "libmp3lame", ".m4a": "aac", ".ogg": "libopus"}
+    codec = codec or codecs.get(path.suffix, path.suffix[1:])
+    with av.open(str(path), "w") as out:
+        layout = "stereo" if channels == 2 else "mono"
+        stream = out.add_stream(codec, rate=rate, layout=layout)
+        for frame in sine(seconds, hertz=hertz, rate=rate, channels=channels):
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def planes(frame: av.VideoFrame) -> list[npt.NDArray[np.uint8]]:
+    """Y, U, V of an 8-bit planar frame, without the padding."""
+    return [
+        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        for plane in frame.planes
+    ]
+
+
+def packets(path: Path, kind: str) -> list[bytes]:
+    with av.open(str(path)) as container:
+        stream = container.streams.get({kind: 0})[0]
+        return [bytes(packet) for packet in container.demux(stream) if packet.size]

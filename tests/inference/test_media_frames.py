@@ -1,0 +1,164 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from inference import errors
+from inference.media import open_frames
+from tests.inference import clips
+
+
+def read(path, seconds):
+    with open_frames(path, Fraction(seconds)) as frames:
+        shown = list(frames)
+    return frames, shown
+
+
+def told(shown):
+    """The numbers burned into the pictures."""
+    return [clips.number_of(frame.picture.planes[0]) for frame in shown]
+
+
+def there_and_back(frames, count):
+    period = [*range(frames), *range(frames - 2, 0, -1)]
+    return [period[i % len(period)] for i in range(count)]
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), 16, 25, Fraction(30000, 1001), 60])
+def test_times_are_exact_at_any_rate(tmp_path, rate):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(20), rate=rate)
+    frames, shown = read(path, 20 / Fraction(rate))
+    tick = frames.film.time_base
+    assert told(shown) == list(range(20))
+    assert [frame.time * tick for frame in shown] == [i / Fraction(rate) for i in range(20)]
+    assert {frame.duration * tick for frame in shown} == {1 / Fraction(rate)}
+    assert frames.film.rate == rate
+
+
+def test_milliseconds_of_matroska_do_not_become_jitter(tmp_path):
+    rate = Fraction(30000, 1001)
+    path = clips.film(tmp_path / "a.mkv", clips.numbered(20), rate=rate)
+    frames, shown = read(path, 20 / rate)
+    assert {frame.duration * frames.film.time_base for frame in shown} == {1 / rate}
+
+
+def test_variable_rates_keep_each_frames_time(tmp_path):
+    times = [0, 40, 80, 200, 240, 280, 400]
+    path = clips.film(tmp_path / "a.mkv", clips.numbered(7), times=times)
+    frames, shown = read(path, Fraction(4, 10))
+    seconds = [float(frame.time * frames.film.time_base) for frame in shown]
+    assert seconds == pytest.approx([t / 1000 for t in times[:6]], abs=0.001)
+
+
+@pytest.mark.parametrize("options", [{}, {"g": "1"}, {"g": "5", "bf": "3"}, {"g": "300"}])
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_a_shorter_film_plays_there_and_back(tmp_path, codec, options):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(20), codec=codec, options=options)
+    _, shown = read(path, 3)
+    assert told(shown) == there_and_back(20, 75)
+    assert [frame.number for frame in shown] == there_and_back(20, 75)
+
+
+def test_backwards_in_stretches_smaller_than_the_film(tmp_path):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(200), options={"g": "90"})
+    _, shown = read(path, 16)
+    assert told(shown) == there_and_back(200, 400)
+
+
+def test_a_film_whose_frames_have_no_times_plays_back_too(tmp_path):
+    path = clips.film(tmp_path / "a.avi", clips.numbered(12), codec="mpeg4", options={"bf": "2"})
+    _, shown = read(path, 1)
+    assert told(shown) == there_and_back(12, 25)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "frames"), [("0.49", 12), ("0.5", 13), ("0.001", 1), ("1", 25)]
+)
+def test_a_longer_film_is_cut_to_the_nearest_frame(tmp_path, seconds, frames):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(30))
+    assert told(read(path, seconds)[1]) == list(range(frames))
+
+
+@pytest.mark.parametrize("over", ["0.001", "0.021", "0.040"])
+def test_a_frame_too_few_is_no_reason_to_turn_around(tmp_path, over):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(25))
+    assert told(read(path, 1 + Fraction(over))[1]) == list(range(25))
+
+
+def test_a_single_picture_stands_still(tmp_path):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(1))
+    assert told(read(path, Fraction(1, 5))[1]) == [0] * 5
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_frames_are_turned_upright_once(tmp_path, rotation):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(3), rotation=rotation)
+    frames, shown = read(path, Fraction(3, 25))
+    plane = np.rot90(shown[2].picture.planes[0], -rotation // 90)
+    assert plane.shape == (48, 64)
+    assert clips.number_of(plane) == 2
+    turned = rotation % 180 != 0
+    assert (frames.film.width, frames.film.height) == ((48, 64) if turned else (64, 48))
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "size", "layout"),
+    [
+        ("yuv420p", (64, 48), "yuv420p"),
+        ("yuv422p", (64, 48), "yuv422p"),
+        ("yuv444p", (63, 47), "yuv444p"),
+        ("yuv420p10le", (64, 48), "yuv420p10le"),
+        ("yuv420p", (63, 48), "yuv444p"),
+        ("bgr0", (64, 48), "yuv420p"),
+        ("gray", (64, 48), "yuv420p"),
+    ],
+)
+def test_planes_come_in_a_layout_that_can_be_written(tmp_path, pix_fmt, size, layout):
+    path = clips.film(tmp_path / "a.mkv", clips.numbered(2, *size), codec="ffv1", pix_fmt=pix_fmt)
+    frames, shown = read(path, Fraction(2, 25))
+    assert frames.film.layout.name == layout
+    assert [p.shape for p in shown[0].picture.planes] == frames.film.layout.shapes(*size)
+    luma = shown[1].picture.planes[0]
+    assert clips.number_of(luma >> 2 if luma.dtype == np.uint16 else luma) == 1
+
+
+def test_color_tags_are_kept(tmp_path):
+    tags = {"colorspace": 9, "color_range": 2, "color_trc": 18, "color_primaries": 9}
+    path = clips.film(
+        tmp_path / "a.mp4",
+        clips.numbered(2),
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        **tags,
+    )
+    film = read(path, Fraction(2, 25))[0].film
+    assert (film.tags.matrix, film.tags.range) == (9, 2)
+    assert (film.tags.transfer, film.tags.primaries) == (18, 9)
+
+
+def test_pictures_that_cannot_be_decoded_are_passed_over(tmp_path):
+    path = clips.film(tmp_path / "a.mkv", clips.numbered(40), codec="mjpeg", pix_fmt="yuvj420p")
+    data = bytearray(path.read_bytes())
+    middle = data.index(b"\xff\xd8", len(data) // 2)
+    data[middle : middle + 200] = bytes(200)
+    path.write_bytes(data)
+    frames, shown = read(path, Fraction(40, 25))
+    assert len(shown) >= 39
+    assert shown[-1].time + shown[-1].duration == 40 * frames.film.time_base.denominator // 25
+
+
+def test_a_film_that_ends_long_before_it_should_is_damaged(tmp_path):
+    path = clips.film(tmp_path / "a.mkv", clips.numbered(200), options={"g": "10"})
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 3])
+    with pytest.raises(errors.DamagedMedia, match="should last"):
+        read(path, 8)
+
+
+def test_leaving_early_ends_the_media_process(tmp_path):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(100))
+    with open_frames(path, Fraction(4)) as frames:
+        next(iter(frames))
+        process = frames._process._process
+        assert process.poll() is None
+    assert process.poll() is not None

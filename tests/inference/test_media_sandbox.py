@@ -1,0 +1,101 @@
+"""Each case runs code in a process that has confined itself as the media process does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFINED = """
+import ctypes, os, socket, subprocess, sys, threading
+sys.path.insert(0, sys.argv[1])
+from inference.media.sandbox import Rations, confine
+inside = os.open(sys.argv[2], os.O_RDWR | os.O_CREAT)
+libc = ctypes.CDLL(None, use_errno=True)
+confine(Rations(memory_bytes=1 << 30, cpu_seconds=1, file_bytes=4096))
+try:
+    {code}
+except PermissionError:
+    print("refused")
+except (MemoryError, OSError) as error:
+    print(type(error).__name__)
+else:
+    print("allowed")
+os._exit(0)
+"""
+
+
+def confined(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    program = CONFINED.format(code=code.replace("\n", "\n    "))
+    command = [sys.executable, "-c", program, str(ROOT), str(folder / "inside")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "socket.socket(socket.AF_INET)",
+        "socket.socket(socket.AF_INET6)",
+        "socket.socket(socket.AF_UNIX)",
+        "socket.socketpair()",
+        "open('/etc/hostname')",
+        "os.open('/tmp/written', os.O_CREAT | os.O_WRONLY)",
+        "os.unlink('/tmp/nothing')",
+        "os.rename('/tmp/nothing', '/tmp/something')",
+        "os.fork()",
+        "os.execv('/bin/true', ['true'])",
+        "os.kill(os.getppid(), 0)",
+        "subprocess.run(['/bin/true'])",
+    ],
+)
+def test_nothing_outside_can_be_reached(code, tmp_path):
+    assert confined(code, tmp_path).stdout == "refused\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "os.write(inside, b'x'); os.lseek(inside, 0, 0); os.read(inside, 1)",
+        "thread = threading.Thread(target=print, args=('',), kwargs={'end': ''})\n"
+        "thread.start(); thread.join()",
+    ],
+)
+def test_what_decoding_needs_is_left(code, tmp_path):
+    answer = confined(code, tmp_path)
+    assert answer.stdout == "allowed\n", answer.stderr
+
+
+def test_memory_has_an_end(tmp_path):
+    assert confined("bytearray(2 << 30)", tmp_path).stdout == "MemoryError\n"
+
+
+def test_processor_time_has_an_end(tmp_path):
+    assert confined("while True: pass", tmp_path).returncode < 0
+
+
+def test_output_has_an_end(tmp_path):
+    assert confined("os.pwrite(inside, b'x', 1 << 20)", tmp_path).stdout == "OSError\n"
+
+
+def test_threads_of_before_are_confined_too(tmp_path):
+    # TSYNC: a thread that an import started must not keep what the others gave up.
+    program = CONFINED.replace(
+        "libc =",
+        "import queue; asked = queue.Queue(); answers = queue.Queue()\n"
+        "def wait():\n"
+        "    asked.get()\n"
+        "    try: socket.socket(); answers.put('allowed')\n"
+        "    except PermissionError: answers.put('refused')\n"
+        "threading.Thread(target=wait, daemon=True).start()\n"
+        "libc =",
+    ).format(code="asked.put(1); print(answers.get())")
+    command = [sys.executable, "-c", program, str(ROOT), str(tmp_path / "inside")]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.stdout.startswith("refused\n"), answer.stderr
+
+
+def test_the_media_process_gets_nothing_of_our_environment():
+    from inference.media import process
+
+    assert set(process.ENVIRONMENT) == {"MALLOC_ARENA_MAX", "OPENBLAS_NUM_THREADS", "LC_ALL"}
