@@ -1,4 +1,4 @@
-"""The processes of the Procfile: started, watched, started again when they die, stopped in order."""
+"""The Procfile's processes: started, watched, started again when they die, stopped in order."""
 
 import os
 import shlex
