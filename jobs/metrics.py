@@ -1,0 +1,113 @@
+"""What Prometheus reads, on an internal port of each process: `GET /metrics`.
+
+Counters and the histogram count what this process did; sum them over all. Queue size and active
+jobs are read from the database at each scrape, by the dispatcher alone.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    start_http_server,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from jobs import gpu
+from tenants.context import as_operator
+
+videos_processed = Counter("viseme_videos_processed", "Videos delivered by this worker.")
+failed_jobs = Counter("viseme_failed_jobs", "Jobs that ended as failed, by error code.", ["code"])
+failed_attempts = Counter(
+    "viseme_failed_attempts", "Attempts that ended without a result, by error code.", ["code"]
+)
+lost_attempts = Counter("viseme_lost_attempts", "Attempts whose lease another worker took over.")
+processing_seconds = Histogram(
+    "viseme_processing_seconds",
+    "From the claim of a job to its result in storage.",
+    buckets=(5, 10, 20, 30, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600),
+)
+working = Gauge("viseme_worker_busy", "1 while this worker has a job.", multiprocess_mode="livesum")
+api_requests = Counter("viseme_api_requests", "Requests to the API.", ["route", "method", "status"])
+
+
+class ApiRequests:
+    """Django middleware: counts what the API answered, by route and not by address."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        route = getattr(request.resolver_match, "route", None)
+        if route is not None and route.startswith(API_ROUTES):
+            api_requests.labels(route, request.method, response.status_code).inc()
+        return response
+
+
+API_ROUTES = ("v1/", "process", "status/", "result/")
+
+
+class DemandCollector(Collector):
+    """Jobs by state, counted by the database at the moment of the scrape."""
+
+    def describe(self) -> list[Metric]:
+        return []  # else registering it would ask the database
+
+    def collect(self) -> Iterator[Metric]:
+        from jobs.models import Job, State  # ApiRequests is loaded before the apps are
+
+        try:
+            with as_operator("metrics"):
+                queued = Job.objects.filter(state=State.QUEUED).count()
+                runnable = Job.objects.runnable().count()
+                active = Job.objects.filter(state=State.PROCESSING).count()
+        finally:
+            connection.close()  # each scrape has a thread of its own
+        yield _gauge("viseme_queue_size", "Jobs that wait for a worker.", queued)
+        yield _gauge("viseme_runnable_jobs", "Those of them that have a lane.", runnable)
+        yield _gauge("viseme_active_jobs", "Jobs that a worker has in hand.", active)
+
+
+class GpuCollector(Collector):
+    """How busy this worker's GPU is; nothing where there is none."""
+
+    def collect(self) -> Iterator[Metric]:
+        busy = gpu.utilization()
+        if busy is not None:
+            yield _gauge("viseme_gpu_utilization_ratio", "Share of time the GPU computes.", busy)
+
+
+def serve(*collectors: Collector) -> None:
+    """Answer `GET /metrics` on METRICS_PORT, from a thread; 0 means not at all.
+
+    Where PROMETHEUS_MULTIPROC_DIR is set (gunicorn with several processes), the answer is the sum
+    over the processes that write there.
+    """
+    if not settings.METRICS_PORT:
+        return
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+    for collector in collectors:
+        registry.register(collector)
+    start_http_server(settings.METRICS_PORT, addr=settings.METRICS_ADDRESS, registry=registry)
+
+
+def serve_dispatcher() -> None:
+    """The dispatcher's metrics, with those that only the database knows."""
+    serve(DemandCollector())
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)

@@ -1,0 +1,144 @@
+"""The supervisor: one message, one video. It never touches pixels; the model's process does.
+
+claim -> fetch inputs -> model -> look at the file -> put it under the attempt's key -> succeed, in
+one transaction -> return, which deletes the message. Whatever dies in between, the lease runs out
+and the job is dispatched again; the fence keeps two workers from both finishing it.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connections
+from jobs.errors import NotClaimable, StaleAttempt
+from tenants.context import acting_for
+
+from jobs import lifecycle, metrics, storage
+from jobs.child import EngineFailed, ModelChild
+from jobs.keeper import CancelRequested, HandOver, Keeper, LeaseLost
+from jobs.producing import Order, attempt_folder, produce
+from messaging.broker import Broker
+from messaging.crashpoints import crash_point
+from messaging.errors import NotOurs
+from messaging.heartbeat import Hold
+from messaging.ids import new_id
+from messaging.received import Received
+
+log = structlog.get_logger(__name__)
+
+TRIES, PAUSE_SECONDS = 5, 2.0
+WORKER_FAULT = "Something went wrong on our side while the video was processed."
+
+
+class Supervisor:
+    """Works on one job at a time. Its name is new with each start: a pod's name comes again."""
+
+    def __init__(self, model: ModelChild, broker: Broker) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{str(new_id())[-8:]}"
+        self.model = model
+        self.broker = broker
+
+    def work(self, job_id: UUID, tenant_id: UUID, message: Received) -> None:
+        """See the job to an end of this attempt. Returning means: delete the message.
+
+        Raises NotOurs when the lease was lost: leave the message alone. Any other exception puts
+        the message back; the job itself is picked up again when its lease has run out.
+        """
+        try:
+            order = self._claim(job_id, tenant_id)
+        except NotClaimable as refusal:
+            # A repeated message, or one of a job that was canceled or dispatched again meanwhile.
+            log.info("job_not_claimed", job_id=str(job_id), reason=str(refusal))
+            return
+        ids = {"job_id": str(job_id), "tenant_id": str(tenant_id), "fence": order.fence}
+        named = structlog.contextvars.bound_contextvars(attempt_id=str(order.attempt_id), **ids)
+        with named, metrics.working.track_inprogress():
+            self._attempt(order, message)
+
+    def _claim(self, job_id: UUID, tenant_id: UUID) -> Order:
+        with acting_for(tenant_id):
+            attempt = lifecycle.claim(job_id, worker=self.name, lease=settings.JOB_LEASE_SECONDS)
+            job = attempt.job
+            return Order(
+                job_id=job.id,
+                tenant_id=tenant_id,
+                attempt_id=attempt.id,
+                fence=attempt.fence,
+                video_key=job.video.key,
+                audio_key=job.audio.key,
+                options=job.options,
+            )
+
+    def _attempt(self, order: Order, message: Received) -> None:
+        log.info("attempt_started")
+        hold = Hold(
+            self.broker.client,
+            message,
+            visibility_seconds=settings.SQS_VISIBILITY_SECONDS,
+            beat_seconds=settings.HEARTBEAT_SECONDS,
+        )
+        owner = (order.attempt_id, order.tenant_id, order.fence)
+        with Keeper(*owner, hold, self.broker.stopping) as keeper:
+            try:
+                self._deliver(order, keeper)
+            except (LeaseLost, StaleAttempt) as lost:
+                metrics.lost_attempts.inc()
+                raise NotOurs(str(lost)) from lost
+            except HandOver:
+                _settle(order, lifecycle.release)
+                log.info("attempt_handed_over")
+            except CancelRequested:
+                _settle(order, lifecycle.finish_cancel)
+                log.info("attempt_canceled")
+            except EngineFailed as problem:
+                self._fail(order, problem)
+            except (OperationalError, InterfaceError):
+                raise  # its end can't be recorded: the lease runs out, the job is tried again
+            except Exception:  # storage out of reach, disk full, a mistake of ours
+                log.exception("attempt_broke")
+                self._fail(order, EngineFailed("worker_fault", WORKER_FAULT))
+
+    def _deliver(self, order: Order, keeper: Keeper) -> None:
+        begun = time.monotonic()
+        with attempt_folder(order.attempt_id) as folder:
+            file, facts = produce(order, folder, self.model, keeper)
+            keeper.report("finish", 99)
+            key = storage.put_result(file, order.tenant_id, order.job_id, order.attempt_id)
+        seconds = time.monotonic() - begun
+        result = {**facts, "processing_seconds": round(seconds, 3)}
+        _settle(order, lifecycle.succeed, result=result, output_key=key)
+        crash_point("lipsync.succeeded")
+        metrics.videos_processed.inc()
+        metrics.processing_seconds.observe(seconds)
+        log.info("job_succeeded", seconds=round(seconds, 1), size_bytes=facts["size_bytes"])
+
+    def _fail(self, order: Order, problem: EngineFailed) -> None:
+        """A refusal ends the job, a fault tries again; how often, lifecycle.fail() knows."""
+        told = {"code": problem.code, "message": problem.message, "hint": problem.hint}
+        _settle(order, lifecycle.fail, **told, retry=not problem.refusal)
+        metrics.failed_attempts.labels(problem.code).inc()
+        log.warning("attempt_failed", code=problem.code, reason=problem.message)
+
+
+def _settle(order: Order, operation: Callable[..., Any], **told: Any) -> None:
+    """Record the end of an attempt, patient with a database that is away for some seconds.
+
+    A commit whose answer was lost shows as StaleAttempt at the next try: then the message is left
+    alone, and whoever receives it again finds the work done.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with acting_for(order.tenant_id):
+                operation(order.attempt_id, fence=order.fence, **told)
+            return
+        except (OperationalError, InterfaceError) as problem:
+            connections.close_all()
+            if not left:
+                raise
+            log.warning("end_not_recorded_yet", problem=str(problem))
+            time.sleep(PAUSE_SECONDS)
