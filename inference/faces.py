@@ -59,9 +59,7 @@ def make_finder(name: str) -> FaceFinder:
     """A fresh finder for one video. Raises BadCheckpoint for a name that is not known."""
     if name not in FINDERS:
         known = ", ".join(sorted(FINDERS))
-        raise BadCheckpoint(
-            f"The manifest asks for the face finder {name}; there is {known}."
-        )
+        raise BadCheckpoint(f"The manifest asks for the face finder {name}; there is {known}.")
     module, attribute = FINDERS[name]
     finder: Callable[[], FaceFinder] = getattr(import_module(module), attribute)
     return finder()
