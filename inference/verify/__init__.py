@@ -1,9 +1,10 @@
 """Does this engine compute what LatentSync computes? A folder of golden data says so, row by row.
 
-The layout is the one that docs/verify.md describes. All widths, sizes, lengths, step counts and
+The layout is what the checks name: `files` of each. All widths, sizes, lengths, step counts and
 guidance values are read from the files.
 """
 
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import partial
@@ -29,6 +30,9 @@ def run(path: Path, strict: bool = False) -> int:
 
     strict: what is absent fails too.
     """
+    if not path.is_dir():
+        print(f"{path} is no folder; name the one that holds the golden data.", file=sys.stderr)
+        return 1
     failing = {Verdict.FAIL, Verdict.ABSENT} if strict else {Verdict.FAIL}
     rows = []
     for row in verify(path):
