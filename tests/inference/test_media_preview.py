@@ -1,0 +1,52 @@
+import av
+import pytest
+
+from inference import errors
+from inference.media import make_preview, probe
+from tests.inference import clips
+
+
+def test_a_source_that_browsers_play_gets_only_a_poster(tmp_path):
+    made = make_preview(clips.film(tmp_path / "a.mp4", clips.numbered(30)), tmp_path)
+    assert made.preview is None
+    with av.open(str(made.poster)) as picture:
+        assert (picture.streams[0].width, picture.streams[0].height) == (64, 48)
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
+def test_any_other_gets_a_film_that_they_play(tmp_path, pix_fmt):
+    source = clips.film(
+        tmp_path / "a.mp4", clips.numbered(30), codec="libx265", pix_fmt=pix_fmt, sound=True
+    )
+    made = make_preview(source, tmp_path)
+    info = probe(made.preview)
+    assert info.video.playable_in_browser
+    assert info.audio.codec == "aac"
+    assert abs(float(info.duration) - 1.2) < 0.1
+
+
+def test_a_large_turned_film_becomes_a_small_upright_one(tmp_path):
+    source = clips.film(tmp_path / "a.mkv", clips.numbered(3, 1600, 1200), codec="ffv1")
+    video = probe(make_preview(source, tmp_path).preview).video
+    assert (video.width, video.height) == (960, 720)
+    turned = clips.film(
+        tmp_path / "b.mp4", clips.numbered(3, 1600, 1200), codec="libx265", rotation=90
+    )
+    video = probe(make_preview(turned, tmp_path).preview).video
+    assert (video.width, video.height) == (720, 960)
+
+
+def test_sound_has_neither(tmp_path):
+    made = make_preview(clips.sound(tmp_path / "a.wav"), tmp_path)
+    assert (made.poster, made.preview) == (None, None)
+    assert not (tmp_path / "poster.jpg").exists()
+
+
+def test_a_damaged_source_leaves_no_file(tmp_path):
+    folder = tmp_path / "made"
+    folder.mkdir()
+    source = tmp_path / "a.mp4"
+    source.write_text("no film")
+    with pytest.raises(errors.UnsupportedMedia):
+        make_preview(source, folder)
+    assert not list(folder.iterdir())
