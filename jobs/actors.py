@@ -6,7 +6,6 @@ from uuid import UUID
 import dramatiq
 import structlog
 from dramatiq.middleware import CurrentMessage
-from tenants.context import acting_for
 
 from jobs import lifecycle, metrics, probing
 from jobs.child import ModelChild
@@ -14,6 +13,7 @@ from jobs.worker import Supervisor
 from messaging import broker
 from messaging.errors import NotOurs, PutBack
 from messaging.received import Received
+from tenants.context import acting_for
 
 log = structlog.get_logger(__name__)
 

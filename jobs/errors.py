@@ -86,6 +86,14 @@ class UploadNotReady(JobError):
         super().__init__(f"Upload {upload.id} is {upload.state}; a job needs complete uploads.")
 
 
+class UnknownUpload(JobError):
+    code = "upload_not_found"
+    hint = "Make an upload of that kind first, with POST /v1/uploads."
+
+    def __init__(self, kind: str, upload_id: Any) -> None:
+        super().__init__(f"There is no {kind} upload {upload_id}.")
+
+
 class UploadTooLarge(JobError):
     code = "upload_too_large"
 

@@ -15,11 +15,10 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
-from jobs.errors import NotClaimable, StaleAttempt
-from tenants.context import acting_for
 
 from jobs import lifecycle, metrics, storage
 from jobs.child import EngineFailed, ModelChild
+from jobs.errors import NotClaimable, StaleAttempt
 from jobs.keeper import CancelRequested, HandOver, Keeper, LeaseLost
 from jobs.producing import Order, attempt_folder, produce
 from messaging.broker import Broker
@@ -28,6 +27,7 @@ from messaging.errors import NotOurs
 from messaging.heartbeat import Hold
 from messaging.ids import new_id
 from messaging.received import Received
+from tenants.context import acting_for
 
 log = structlog.get_logger(__name__)
 

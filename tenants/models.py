@@ -145,6 +145,19 @@ class Limits(models.Model):
         return f"limits of {self.tenant_id}"
 
 
+class RequestCount(models.Model):
+    """The API requests of one tenant in one minute; written by tenants/rates.py alone."""
+
+    tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.CASCADE)
+    minute = models.DateTimeField()
+    used = models.PositiveIntegerField()
+
+    objects = TenantManager()
+
+    def __str__(self) -> str:
+        return f"{self.used} requests of {self.tenant_id}"
+
+
 class AuditEvent(TenantOwned):
     """Who did what, for the tenant's own eyes too. Never changed, never deleted."""
 

@@ -8,176 +8,438 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0002_row_level_security'),
+        ("tenants", "0002_row_level_security"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Upload',
+            name="Upload",
             fields=[
-                ('id', models.UUIDField(default=messaging.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('kind', models.CharField(choices=[('video', 'Video'), ('audio', 'Audio')], max_length=10)),
-                ('name', models.CharField(max_length=255)),
-                ('size_bytes', models.PositiveBigIntegerField()),
-                ('part_bytes', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('open', 'Open'), ('ready', 'Ready'), ('aborted', 'Aborted')], default='open', max_length=10)),
-                ('key', models.CharField(max_length=200, unique=True)),
-                ('multipart_id', models.CharField(blank=True, help_text="S3's id of the upload.", max_length=300)),
-                ('completed_at', models.DateTimeField(blank=True, null=True)),
-                ('media_info', models.JSONField(blank=True, null=True)),
-                ('poster_key', models.CharField(blank=True, max_length=200)),
-                ('preview_key', models.CharField(blank=True, max_length=200)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=messaging.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("video", "Video"), ("audio", "Audio")], max_length=10
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("size_bytes", models.PositiveBigIntegerField()),
+                ("part_bytes", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("ready", "Ready"), ("aborted", "Aborted")],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("key", models.CharField(max_length=200, unique=True)),
+                (
+                    "multipart_id",
+                    models.CharField(
+                        blank=True, help_text="S3's id of the upload.", max_length=300
+                    ),
+                ),
+                ("completed_at", models.DateTimeField(blank=True, null=True)),
+                ("media_info", models.JSONField(blank=True, null=True)),
+                ("poster_key", models.CharField(blank=True, max_length=200)),
+                ("preview_key", models.CharField(blank=True, max_length=200)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.UUIDField(default=messaging.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('state', models.CharField(choices=[('validating', 'Validating'), ('queued', 'Queued'), ('processing', 'Processing'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('canceled', 'Canceled')], default='validating', max_length=12)),
-                ('phase', models.CharField(blank=True, help_text='What the worker is at.', max_length=20)),
-                ('percent', models.PositiveSmallIntegerField(default=0)),
-                ('options', models.JSONField(default=dict)),
-                ('priority', models.SmallIntegerField(default=0, help_text='Higher goes first, within a tenant.')),
-                ('project', models.CharField(blank=True, max_length=100)),
-                ('consent_note', models.CharField(blank=True, max_length=500)),
-                ('submitted_by', models.CharField(max_length=200)),
-                ('api_key_id', models.UUIDField(blank=True, null=True)),
-                ('member_id', models.UUIDField(blank=True, null=True)),
-                ('idempotency_key', models.CharField(blank=True, max_length=128, null=True)),
-                ('request_sha256', models.CharField(blank=True, max_length=64)),
-                ('fence', models.PositiveIntegerField(default=0)),
-                ('dispatch_number', models.PositiveIntegerField(default=0)),
-                ('dispatched_at', models.DateTimeField(blank=True, null=True)),
-                ('lane', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
-                ('queued_at', models.DateTimeField(blank=True, null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('error_code', models.CharField(blank=True, max_length=60)),
-                ('error_message', models.TextField(blank=True)),
-                ('error_hint', models.TextField(blank=True)),
-                ('result_key', models.CharField(blank=True, max_length=200)),
-                ('result_size_bytes', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('result_sha256', models.CharField(blank=True, max_length=64)),
-                ('result_seconds_numerator', models.BigIntegerField(blank=True, null=True)),
-                ('result_seconds_denominator', models.BigIntegerField(blank=True, null=True)),
-                ('result_facts', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True)),
-                ('model_label', models.CharField(blank=True, max_length=100)),
-                ('model_is_demo', models.BooleanField(default=False)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
-                ('audio', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='jobs.upload')),
-                ('video', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='jobs.upload')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=messaging.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("validating", "Validating"),
+                            ("queued", "Queued"),
+                            ("processing", "Processing"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("canceled", "Canceled"),
+                        ],
+                        default="validating",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "phase",
+                    models.CharField(blank=True, help_text="What the worker is at.", max_length=20),
+                ),
+                ("percent", models.PositiveSmallIntegerField(default=0)),
+                ("options", models.JSONField(default=dict)),
+                (
+                    "priority",
+                    models.SmallIntegerField(
+                        default=0, help_text="Higher goes first, within a tenant."
+                    ),
+                ),
+                ("project", models.CharField(blank=True, max_length=100)),
+                ("consent_note", models.CharField(blank=True, max_length=500)),
+                ("submitted_by", models.CharField(max_length=200)),
+                ("api_key_id", models.UUIDField(blank=True, null=True)),
+                ("member_id", models.UUIDField(blank=True, null=True)),
+                ("idempotency_key", models.CharField(blank=True, max_length=128, null=True)),
+                ("request_sha256", models.CharField(blank=True, max_length=64)),
+                ("fence", models.PositiveIntegerField(default=0)),
+                ("dispatch_number", models.PositiveIntegerField(default=0)),
+                ("dispatched_at", models.DateTimeField(blank=True, null=True)),
+                ("lane", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("cancel_requested_at", models.DateTimeField(blank=True, null=True)),
+                ("queued_at", models.DateTimeField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("error_code", models.CharField(blank=True, max_length=60)),
+                ("error_message", models.TextField(blank=True)),
+                ("error_hint", models.TextField(blank=True)),
+                ("result_key", models.CharField(blank=True, max_length=200)),
+                ("result_size_bytes", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("result_sha256", models.CharField(blank=True, max_length=64)),
+                ("result_seconds_numerator", models.BigIntegerField(blank=True, null=True)),
+                ("result_seconds_denominator", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "result_facts",
+                    models.JSONField(
+                        blank=True,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        null=True,
+                    ),
+                ),
+                ("model_label", models.CharField(blank=True, max_length=100)),
+                ("model_is_demo", models.BooleanField(default=False)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "audio",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="jobs.upload",
+                    ),
+                ),
+                (
+                    "video",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="jobs.upload",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.UUIDField(default=messaging.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('number', models.PositiveSmallIntegerField()),
-                ('fence', models.PositiveIntegerField()),
-                ('worker', models.CharField(help_text='A name that is new at each start.', max_length=200)),
-                ('lease_expires_at', models.DateTimeField()),
-                ('stage', models.CharField(blank=True, max_length=20)),
-                ('percent', models.PositiveSmallIntegerField(default=0)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('succeeded', 'Succeeded'), ('failed', 'Failed'), ('released', 'Released'), ('lost', 'Lost'), ('canceled', 'Canceled')], max_length=12)),
-                ('error_code', models.CharField(blank=True, max_length=60)),
-                ('error_message', models.TextField(blank=True)),
-                ('processing_seconds', models.DecimalField(blank=True, decimal_places=3, max_digits=12, null=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='jobs.job')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=messaging.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                ("fence", models.PositiveIntegerField()),
+                (
+                    "worker",
+                    models.CharField(help_text="A name that is new at each start.", max_length=200),
+                ),
+                ("lease_expires_at", models.DateTimeField()),
+                ("stage", models.CharField(blank=True, max_length=20)),
+                ("percent", models.PositiveSmallIntegerField(default=0)),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("released", "Released"),
+                            ("lost", "Lost"),
+                            ("canceled", "Canceled"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, max_length=60)),
+                ("error_message", models.TextField(blank=True)),
+                (
+                    "processing_seconds",
+                    models.DecimalField(blank=True, decimal_places=3, max_digits=12, null=True),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="attempts",
+                        to="jobs.job",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['job', 'number'],
-                'indexes': [models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['lease_expires_at'], name='leases_that_may_run_out')],
-                'constraints': [models.UniqueConstraint(fields=('job', 'number'), name='attempts_are_numbered'), models.UniqueConstraint(fields=('job', 'fence'), name='one_attempt_a_fence'), models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('job',), name='one_live_attempt_a_job'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('outcome', '')), models.Q(('ended_at__isnull', False), ('outcome__in', ['succeeded', 'failed', 'released', 'lost', 'canceled'])), _connector='OR'), name='an_ended_attempt_has_an_outcome')],
+                "ordering": ["job", "number"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("ended_at__isnull", True)),
+                        fields=["lease_expires_at"],
+                        name="leases_that_may_run_out",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("job", "number"), name="attempts_are_numbered"),
+                    models.UniqueConstraint(fields=("job", "fence"), name="one_attempt_a_fence"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at__isnull", True)),
+                        fields=("job",),
+                        name="one_live_attempt_a_job",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_at__isnull", True), ("outcome", "")),
+                            models.Q(
+                                ("ended_at__isnull", False),
+                                (
+                                    "outcome__in",
+                                    ["succeeded", "failed", "released", "lost", "canceled"],
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="an_ended_attempt_has_an_outcome",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='an_upload_has_one_tenant'),
+            model_name="upload",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="an_upload_has_one_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['video', 'audio'])), name='upload_kind_is_known'),
+            model_name="upload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["video", "audio"])), name="upload_kind_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'ready', 'aborted'])), name='upload_state_is_known'),
+            model_name="upload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "ready", "aborted"])),
+                name="upload_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.CheckConstraint(condition=models.Q(('size_bytes__gt', 0)), name='an_upload_has_bytes'),
+            model_name="upload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("size_bytes__gt", 0)), name="an_upload_has_bytes"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'ready'), _negated=True), ('completed_at__isnull', False), _connector='OR'), name='a_ready_upload_was_completed'),
+            model_name="upload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "ready"), _negated=True),
+                    ("completed_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="a_ready_upload_was_completed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['tenant', '-created_at', '-id'], name='a_tenants_jobs'),
+            model_name="job",
+            index=models.Index(fields=["tenant", "-created_at", "-id"], name="a_tenants_jobs"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('lane__isnull', True), ('state', 'queued')), fields=['tenant', '-priority', 'queued_at'], name='jobs_waiting_for_a_lane'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("lane__isnull", True), ("state", "queued")),
+                fields=["tenant", "-priority", "queued_at"],
+                name="jobs_waiting_for_a_lane",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state__in', ['validating', 'queued', 'processing'])), fields=['state'], name='jobs_unfinished'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("state__in", ["validating", "queued", "processing"])),
+                fields=["state"],
+                name="jobs_unfinished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['validating', 'queued', 'processing', 'succeeded', 'failed', 'canceled'])), name='job_state_is_known'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        ["validating", "queued", "processing", "succeeded", "failed", "canceled"],
+                    )
+                ),
+                name="job_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='a_job_has_one_tenant'),
+            model_name="job",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="a_job_has_one_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False)), fields=('tenant', 'idempotency_key'), name='one_job_an_idempotency_key'),
+            model_name="job",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("idempotency_key__isnull", False)),
+                fields=("tenant", "idempotency_key"),
+                name="one_job_an_idempotency_key",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(condition=models.Q(('lane__isnull', False)), fields=('tenant', 'lane'), name='one_job_a_lane'),
+            model_name="job",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("lane__isnull", False)),
+                fields=("tenant", "lane"),
+                name="one_job_a_lane",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('lane__isnull', True), ('state__in', ['queued', 'processing']), _connector='OR'), name='only_admitted_jobs_hold_a_lane'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("lane__isnull", True), ("state__in", ["queued", "processing"]), _connector="OR"
+                ),
+                name="only_admitted_jobs_hold_a_lane",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'processing'), _negated=True), ('lane__isnull', False), _connector='OR'), name='a_processing_job_holds_a_lane'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "processing"), _negated=True),
+                    ("lane__isnull", False),
+                    _connector="OR",
+                ),
+                name="a_processing_job_holds_a_lane",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', ['succeeded', 'failed', 'canceled'])), models.Q(models.Q(('state__in', ['succeeded', 'failed', 'canceled']), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='what_ended_has_an_end'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("finished_at__isnull", False),
+                        ("state__in", ["succeeded", "failed", "canceled"]),
+                    ),
+                    models.Q(
+                        models.Q(("state__in", ["succeeded", "failed", "canceled"]), _negated=True),
+                        ("finished_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="what_ended_has_an_end",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('result_seconds_denominator__gt', 0), ('result_seconds_numerator__gt', 0), ('result_size_bytes__isnull', False), ('state', 'succeeded'), models.Q(('result_key', ''), _negated=True)), models.Q(models.Q(('state', 'succeeded'), _negated=True), ('result_key', '')), _connector='OR'), name='only_success_has_a_result'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("result_seconds_denominator__gt", 0),
+                        ("result_seconds_numerator__gt", 0),
+                        ("result_size_bytes__isnull", False),
+                        ("state", "succeeded"),
+                        models.Q(("result_key", ""), _negated=True),
+                    ),
+                    models.Q(models.Q(("state", "succeeded"), _negated=True), ("result_key", "")),
+                    _connector="OR",
+                ),
+                name="only_success_has_a_result",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), _negated=True), models.Q(('error_code', ''), _negated=True), _connector='OR'), name='a_failure_has_a_code'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "failed"), _negated=True),
+                    models.Q(("error_code", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="a_failure_has_a_code",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('percent__lte', 100)), name='percent_is_at_most_100'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("percent__lte", 100)), name="percent_is_at_most_100"
+            ),
         ),
     ]

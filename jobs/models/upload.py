@@ -29,6 +29,7 @@ class Upload(TenantOwned):
     state = models.CharField(max_length=10, choices=UploadState.choices, default=UploadState.OPEN)
     key = models.CharField(max_length=200, unique=True)
     multipart_id = models.CharField(max_length=300, blank=True, help_text="S3's id of the upload.")
+    sha256 = models.CharField(max_length=64, blank=True, help_text="Of files sent by a form.")
     completed_at = models.DateTimeField(null=True, blank=True)
     media_info = models.JSONField(null=True, blank=True)
     poster_key = models.CharField(max_length=200, blank=True)

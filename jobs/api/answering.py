@@ -1,0 +1,69 @@
+"""Middleware of all answers: each has a request id, and the API's are JSON to the last of them."""
+
+import re
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from jobs.api.bodies import announced, drain
+from jobs.api.problems import CONTENT_TYPE, InternalError, NotFound, Problem
+from messaging.ids import new_id
+
+HEADER = "X-Request-Id"
+GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
+API_PATHS = re.compile(r"/(v1|process|status|result)(/|$)")
+PAGES = ("/v1/docs", "/v1/redoc")
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestIds:
+    """The caller's X-Request-Id if it is a plain one, else a new one: in the log and the answer."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get(HEADER, "")
+        request.request_id = given if GIVEN.fullmatch(given) else str(new_id())  # type: ignore[attr-defined]
+        with structlog.contextvars.bound_contextvars(request_id=request.request_id):  # type: ignore[attr-defined]
+            response = self.get_response(request)
+        response[HEADER] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class ApiAnswers:
+    """Turns what Django itself refuses on the API's paths into a problem, and drains the rest."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if API_PATHS.match(request.path_info) is None:
+            return response
+        if announced(request):
+            drain(request)
+        if response.status_code >= 400 and not _is_problem(response):
+            return as_response(_stands_for(response.status_code), request)
+        return response
+
+
+def as_response(problem: Problem, request: HttpRequest) -> JsonResponse:
+    body = problem.body(getattr(request, "request_id", ""))
+    return JsonResponse(
+        body, status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE
+    )
+
+
+def _is_problem(response: HttpResponse) -> bool:
+    return response.headers.get("Content-Type", "").startswith(CONTENT_TYPE)
+
+
+def _stands_for(status: int) -> Problem:
+    if status == 404:
+        return NotFound()
+    if status >= 500:
+        return InternalError()
+    return Problem(status, "malformed_request", "This request can't be read.")

@@ -1,0 +1,45 @@
+"""`Authorization: Bearer vsm_live_...`: the key says which tenant asks and what it may do."""
+
+from dataclasses import dataclass
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from jobs.api.problems import Problem, Unauthenticated
+from tenants import keys
+from tenants.keys import FoundKey
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: an API key, in the place where Django expects a person."""
+
+    key: FoundKey
+    is_authenticated: bool = True
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """No header: nobody, which the permissions refuse. A header that is no good key: 401 too."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, FoundKey] | None:
+        header = request.META.get("HTTP_AUTHORIZATION")
+        if header is None:
+            return None
+        scheme, _, secret = header.partition(" ")
+        key = keys.find(secret.strip()) if scheme.lower() == "bearer" else None
+        if key is None:
+            raise Unauthenticated
+        return Caller(key), key
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def demand_scope(key: FoundKey, scope: str) -> None:
+    if scope not in key.scopes:
+        raise Problem(
+            403,
+            "scope_missing",
+            f"This key may not do that: it lacks the scope {scope}.",
+            hint="Make a key that has it, in the portal under API keys.",
+        )

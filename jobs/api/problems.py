@@ -1,0 +1,187 @@
+"""Every error of the API is an RFC 9457 problem: one shape, a stable code, a request id."""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.http import Http404, HttpRequest
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from inference.errors import EngineError
+from jobs import errors
+from tenants.errors import TenantError
+
+log = structlog.get_logger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+# What each refusal of an operation is over HTTP. What is not listed is a 409.
+STATUS_OF: dict[type[Exception], int] = {
+    errors.IdempotencyKeyReused: 422,
+    errors.BadJobOption: 422,
+    errors.TooManyWaiting: 429,
+    errors.UploadTooLarge: 413,
+    errors.UploadIncomplete: 400,
+    errors.BadPart: 400,
+    errors.BadSignature: 403,
+}
+WAIT_SECONDS = 5  # told where a client may ask again, such as for a result that is not there yet
+
+
+class Problem(Exception):
+    """One refusal, ready to be sent. `errors` point into the request, JSON pointer by pointer."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        hint: str = "",
+        errors: list[dict[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.hint = status, code, detail, hint
+        self.errors, self.headers, self.more = errors, dict(headers or {}), more
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        body = {
+            "type": f"urn:viseme:problem:{self.code}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "hint": self.hint,
+            "request_id": request_id,
+            **self.more,
+        }
+        if self.errors is not None:
+            body["errors"] = self.errors
+        return body
+
+
+class NotFound(Problem):
+    """The same bytes for what never was and for what is another tenant's.
+
+    Its body names neither the id nor the request (whose id is in the header): two such answers
+    must not differ in anything.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(404, "not_found", "There is nothing here.")
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        body = super().body(request_id)
+        del body["request_id"]
+        return body
+
+
+class InternalError(Problem):
+    def __init__(self) -> None:
+        hint = "Try again; if it stays, tell the operator the request id."
+        super().__init__(500, "internal_error", "Something went wrong on our side.", hint=hint)
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's exception handler: whatever was raised becomes a problem."""
+    request = context["request"]
+    return answer(problem_of(error), request_id_of(request))
+
+
+def answer(problem: Problem, request_id: str) -> Response:
+    body = problem.body(request_id)
+    return Response(body, problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
+
+
+def request_id_of(request: HttpRequest) -> str:
+    return getattr(request, "request_id", "")
+
+
+def problem_of(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Http404 | ObjectDoesNotExist | exceptions.NotFound):
+        return NotFound()
+    if isinstance(error, errors.JobError | TenantError | EngineError):
+        return _of_refusal(error)
+    if isinstance(error, exceptions.ValidationError):
+        return _of_validation(error)
+    if isinstance(error, exceptions.APIException):
+        return _of_framework(error)
+    if isinstance(error, RequestDataTooBig):
+        return Problem(413, "body_too_large", "The fields of this form are too large.")
+    if isinstance(error, SuspiciousOperation):
+        return Problem(400, "malformed_request", "This request can't be read.")
+    log.exception("api_failed", exc_info=error)
+    return InternalError()
+
+
+def _of_refusal(error: errors.JobError | TenantError | EngineError) -> Problem:
+    status = STATUS_OF.get(type(error), 422 if isinstance(error, EngineError) else 409)
+    more: dict[str, Any] = {}
+    if state := getattr(error, "state", ""):
+        more["state"] = str(state)
+    if job_id := getattr(error, "job_id", None):
+        more["job_id"] = str(job_id)
+    wait = isinstance(error, errors.NotFinished | errors.TooManyWaiting)
+    headers = {"Retry-After": str(WAIT_SECONDS)} if wait else {}
+    hint = getattr(error, "hint", "")
+    return Problem(status, error.code, str(error), hint=hint, headers=headers, **more)
+
+
+def _of_validation(error: exceptions.ValidationError) -> Problem:
+    return Problem(
+        422,
+        "invalid_request",
+        "Something in this request is not as it must be; see errors.",
+        errors=list(_pointed(error.detail, "")),
+    )
+
+
+def _pointed(detail: Any, pointer: str) -> Iterator[dict[str, str]]:
+    """Each complaint with the JSON pointer of what it is about."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _pointed(inner, pointer if name == "non_field_errors" else f"{pointer}/{name}")
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _pointed(inner, pointer)
+    else:
+        yield {"pointer": pointer, "code": detail.code, "detail": str(detail)}
+
+
+def _of_framework(error: exceptions.APIException) -> Problem:
+    """What Django REST framework itself refuses, under our codes."""
+    headers: dict[str, str] = {}
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return Unauthenticated()
+    if isinstance(error, exceptions.MethodNotAllowed):
+        code, detail = "method_not_allowed", "This address does not answer that method."
+    elif isinstance(error, exceptions.UnsupportedMediaType):
+        code, detail = "unsupported_media_type", "A body of this content type is not read here."
+        headers["Accept-Post"] = "application/json, multipart/form-data"
+    elif isinstance(error, exceptions.ParseError):
+        code, detail = "malformed_body", "The body is not what its content type says."
+    else:
+        code, detail = error.default_code, str(error.detail)
+    return Problem(error.status_code, code, detail, headers=headers)
+
+
+class Unauthenticated(Problem):
+    def __init__(self) -> None:
+        super().__init__(
+            401,
+            "unauthenticated",
+            "This needs a valid API key.",
+            hint="Send the header Authorization: Bearer vsm_live_...",
+            headers={"WWW-Authenticate": "Bearer"},
+        )

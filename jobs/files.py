@@ -1,0 +1,102 @@
+"""What S3 does by itself, for the storage that is a folder: signed links, with Range, and parts."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.utils.http import content_disposition_header
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from jobs import storage
+from jobs.errors import BadPart, BadSignature, JobError
+from jobs.parts import FolderParts
+
+BLOCK_BYTES = 1 << 17
+ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+@require_safe
+def download(request: HttpRequest, token: str) -> HttpResponseBase:
+    """The object that the link names, or a part of it: 200, 206, 416; 403 for a bad link."""
+    try:
+        claims = storage.opened_link(token)
+    except BadSignature as refusal:
+        return _problem(403, refusal)
+    shelf = storage.outputs() if storage.is_result(claims["key"]) else storage.inputs()
+    if not storage.is_folder(shelf) or not shelf.exists(claims["key"]):
+        raise Http404
+    path = Path(shelf.path(claims["key"]))
+    response = _section(request, path)
+    response["Accept-Ranges"] = "bytes"
+    response["Content-Type"] = storage.content_type(claims["name"], inline=claims["inline"])
+    header = content_disposition_header(not claims["inline"], claims["name"])
+    response["Content-Disposition"] = header or "inline"
+    response["Cache-Control"] = "private, no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@csrf_exempt  # the link itself is the permission
+@require_http_methods(["PUT"])
+def receive_part(request: HttpRequest, token: str) -> HttpResponse:
+    """The body of a part, streamed to disk."""
+    try:
+        size = FolderParts.write(token, request)
+    except BadSignature as refusal:
+        return _problem(403, refusal)
+    except BadPart as refusal:
+        return _problem(400, refusal)
+    return JsonResponse({"size_bytes": size})
+
+
+def _section(request: HttpRequest, path: Path) -> HttpResponseBase:
+    size = path.stat().st_size
+    asked = ONE_RANGE.fullmatch(request.headers.get("Range", ""))
+    if asked is None or asked.groups() == ("", ""):
+        return _stream(request, path, 0, size)
+    first, last = _bounds(asked, size)
+    if first > last:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    response = _stream(request, path, first, last - first + 1)
+    response.status_code = 206
+    response["Content-Range"] = f"bytes {first}-{last}/{size}"
+    return response
+
+
+def _bounds(asked: re.Match[str], size: int) -> tuple[int, int]:
+    """First and last byte; `-500` means the last 500."""
+    first, last = asked.groups()
+    if not first:
+        length = min(int(last), size)
+        return (size - length, size - 1) if length else (1, 0)
+    return int(first), min(int(last or size - 1), size - 1)
+
+
+def _stream(request: HttpRequest, path: Path, start: int, length: int) -> HttpResponseBase:
+    body = () if request.method == "HEAD" else _blocks(path.open("rb"), start, length)
+    response = StreamingHttpResponse(body)
+    response["Content-Length"] = str(length)
+    return response
+
+
+def _blocks(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        while length > 0 and (block := file.read(min(BLOCK_BYTES, length))):
+            length -= len(block)
+            yield block
+
+
+def _problem(status: int, refusal: JobError) -> JsonResponse:
+    told = {"status": status, "code": refusal.code, "detail": str(refusal), "hint": refusal.hint}
+    return JsonResponse(told, status=status, content_type="application/problem+json")

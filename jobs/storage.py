@@ -1,0 +1,148 @@
+"""Where files lie and how they are handed out: S3, or a folder on this machine.
+
+Keys are made here, of ids alone; what a tenant calls a file never becomes part of one. Nothing
+here is called inside a transaction. A link to a folder's file is a signed token that
+jobs/files.py answers, with Range, as S3 answers its own.
+"""
+
+import shutil
+import time
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core import signing
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+
+from jobs.errors import BadSignature
+
+LINK_SECONDS = 900
+CHUNK_BYTES = 1 << 20
+SALT = "viseme.files"
+# What may open inside a page. Anything else is bytes to be saved, whatever it calls itself.
+SHOWN = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/mp4",
+    ".webm": "video/webm",
+    ".jpg": "image/jpeg",
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".ogg": "audio/ogg",
+    ".flac": "audio/flac",
+}
+BYTES = "application/octet-stream"
+
+
+def inputs() -> Storage:
+    return storages["inputs"]
+
+
+def outputs() -> Storage:
+    return storages["outputs"]
+
+
+def upload_key(tenant_id: UUID, upload_id: UUID) -> str:
+    return f"{tenant_id}/{upload_id}"
+
+
+def result_key(tenant_id: UUID, job_id: UUID, attempt_id: UUID) -> str:
+    """Of the attempt: a worker that was thought dead can't overwrite what its successor wrote."""
+    return f"{tenant_id}/{job_id}/{attempt_id}.mp4"
+
+
+def fetch(key: str, path: Path) -> Path:
+    """Copy an input to a local file, without holding it in memory."""
+    storage = inputs()
+    if is_folder(storage):
+        shutil.copyfile(storage.path(key), path)
+    else:
+        bucket_of(storage).Object(key).download_file(str(path))
+    return path
+
+
+def put_result(file: Path, tenant_id: UUID, job_id: UUID, attempt_id: UUID) -> str:
+    key = result_key(tenant_id, job_id, attempt_id)
+    put(outputs(), key, file)
+    return key
+
+
+def put(storage: Storage, key: str, file: Path) -> None:
+    """Store a local file under exactly this key, in place of what is there."""
+    if not is_folder(storage):
+        told = {"ContentType": content_type(key)}
+        bucket_of(storage).Object(key).upload_file(str(file), ExtraArgs=told)
+        return
+    storage.delete(key)
+    with file.open("rb") as content:
+        saved = storage.save(key, File(content))
+    if saved != key:
+        raise OSError(f"stored as {saved} instead of {key}")
+
+
+def download_url(
+    key: str, filename: str, seconds: int = LINK_SECONDS, *, inline: bool = False
+) -> str:
+    """A link to one object for `seconds`: to be saved under `filename`, or shown inside a page.
+
+    Mint it only after the tenant was checked: who has the link has the file.
+    """
+    storage = outputs() if is_result(key) else inputs()
+    name = safe_name(filename)
+    if not is_folder(storage):
+        return _presigned(storage, key, name, seconds, inline)
+    claims = {"key": key, "name": name, "inline": inline, "until": int(time.time()) + seconds}
+    return settings.SITE_URL + reverse("file", args=[signing.dumps(claims, salt=SALT)])
+
+
+def opened_link(token: str) -> dict[str, Any]:
+    """What a link says. Raises BadSignature for a tampered one, and after its time."""
+    try:
+        claims: dict[str, Any] = signing.loads(token, salt=SALT)
+    except signing.BadSignature:
+        raise BadSignature from None
+    if claims["until"] < time.time():
+        raise BadSignature
+    return claims
+
+
+def is_result(key: str) -> bool:
+    """Results are tenant/job/attempt.mp4; inputs and their previews are tenant/upload..."""
+    return key.count("/") == 2
+
+
+def content_type(name: str, *, inline: bool = True) -> str:
+    return SHOWN.get(PurePosixPath(name).suffix.lower(), BYTES) if inline else BYTES
+
+
+def safe_name(filename: str) -> str:
+    """A tenant's file name, fit for a header: no folders, no control characters, not endless."""
+    last = filename.replace("\\", "/").split("/")[-1]
+    plain = "".join(c for c in last if c.isprintable() and c not in '"<>|:*?').strip(" .")
+    return plain[-150:] or "video.mp4"
+
+
+def is_folder(storage: Storage) -> bool:
+    return isinstance(storage, FileSystemStorage)
+
+
+def bucket_of(storage: Storage) -> Any:
+    """boto3's bucket behind a django-storages S3Storage."""
+    return storage.bucket  # type: ignore[attr-defined]
+
+
+def _presigned(storage: Storage, key: str, name: str, seconds: int, inline: bool) -> str:
+    asked = {
+        "ResponseContentDisposition": content_disposition_header(not inline, name),
+        "ResponseContentType": content_type(name, inline=inline),
+        "ResponseCacheControl": "private, no-store",
+    }
+    where = {"Bucket": bucket_of(storage).name, "Key": key}
+    client = bucket_of(storage).meta.client
+    link: str = client.generate_presigned_url("get_object", {**where, **asked}, ExpiresIn=seconds)
+    return link

@@ -1,0 +1,131 @@
+"""From a request to a job: one transaction, or nothing."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from inference.errors import BadOption
+from inference.options import SyncOptions
+from jobs.clock import database_now
+from jobs.errors import (
+    BadJobOption,
+    IdempotencyKeyReused,
+    TooManyWaiting,
+    UnknownUpload,
+    UploadNotReady,
+)
+from jobs.models import Job, Upload, UploadKind, UploadState
+from messaging.outbox import enqueue
+from tenants import audit
+from tenants.context import current_tenant
+from tenants.models import Limits
+
+CHOSEN_BY_USERS = ("steps", "guidance", "seed")
+
+
+@transaction.atomic
+def submit(
+    *,
+    video_id: UUID,
+    audio_id: UUID,
+    options: Mapping[str, Any],
+    submitted_by: str,
+    api_key_id: UUID | None = None,
+    member_id: UUID | None = None,
+    project: str = "",
+    consent_note: str = "",
+    priority: int = 0,
+    idempotency_key: str | None = None,
+) -> tuple[Job, bool]:
+    """Record a job of the tenant that is acted for, and ask for its files to be looked at.
+
+    The second value is True when the idempotency key was seen before with the same request: then
+    the job is the first one's. Raises IdempotencyKeyReused, UnknownUpload, UploadNotReady,
+    BadJobOption, TooManyWaiting.
+    """
+    chosen = checked_options(options)
+    video = _ready(video_id, UploadKind.VIDEO)
+    audio = _ready(audio_id, UploadKind.AUDIO)
+    told = {
+        "video": video.sha256 or str(video.id),
+        "audio": audio.sha256 or str(audio.id),
+        "options": chosen,
+        "project": project,
+        "consent_note": consent_note,
+        "priority": priority,
+    }
+    fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    if idempotency_key and (first := _first_with(idempotency_key, fingerprint)):
+        return first, True
+    _refuse_too_many()
+    job = Job.objects.create(
+        tenant_id=current_tenant(),
+        video=video,
+        audio=audio,
+        options=chosen,
+        submitted_by=submitted_by,
+        api_key_id=api_key_id,
+        member_id=member_id,
+        project=project,
+        consent_note=consent_note,
+        priority=priority,
+        idempotency_key=idempotency_key,
+        request_sha256=fingerprint,
+    )
+    ask_for_probe(job)
+    audit.note("job.submitted", str(job.id), by=submitted_by)
+    return job, False
+
+
+def checked_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a job, complete: what was not chosen is the environment's default.
+
+    Raises BadJobOption for an unknown name, a wrong type or a value out of range.
+    """
+    if unknown := sorted(set(given) - set(CHOSEN_BY_USERS)):
+        raise BadJobOption(f"There is no option called {unknown[0]}.")
+    defaults = {"steps": settings.INFERENCE_STEPS, "guidance": settings.GUIDANCE_SCALE}
+    try:
+        options = SyncOptions.from_mapping({**defaults, **given}).check()
+    except BadOption as refusal:
+        raise BadJobOption(str(refusal)) from None
+    return {name: getattr(options, name) for name in CHOSEN_BY_USERS}
+
+
+def ask_for_probe(job: Job) -> None:
+    """Also when the first asking was lost; the job remembers when it asked last."""
+    job.dispatched_at = database_now()
+    job.save(update_fields=["dispatched_at"])
+    ids = {"job_id": job.id, "tenant_id": job.tenant_id}
+    enqueue("probe_job", ids, queue="tasks", tenant_id=job.tenant_id)
+
+
+def _ready(upload_id: UUID, kind: UploadKind) -> Upload:
+    upload = Upload.objects.filter(id=upload_id, kind=kind).first()
+    if upload is None:
+        raise UnknownUpload(kind, upload_id)
+    if upload.state != UploadState.READY:
+        raise UploadNotReady(upload)
+    return upload
+
+
+def _first_with(idempotency_key: str, fingerprint: str) -> Job | None:
+    # Two requests with one key at the same moment: the second waits here for the first's commit.
+    name = f"{current_tenant()} {idempotency_key}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+    first: Job | None = Job.objects.filter(idempotency_key=idempotency_key).first()
+    if first and first.request_sha256 != fingerprint:
+        raise IdempotencyKeyReused(first)
+    return first
+
+
+def _refuse_too_many() -> None:
+    limit = Limits.objects.get().jobs_waiting
+    if Job.objects.unfinished().count() >= limit:
+        raise TooManyWaiting(limit)
