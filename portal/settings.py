@@ -164,12 +164,14 @@ def bucket_or_folder(bucket: str, folder: str) -> dict[str, Any]:
 
 
 manifest = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+# "manifest" in production: names that change with the content, gathered by collectstatic.
+files = "manifest" if PRODUCTION else "plain"
 plain = "django.contrib.staticfiles.storage.StaticFilesStorage"
 STORAGES = {
     "default": bucket_or_folder("S3_OUTPUT_BUCKET", "outputs"),
     "inputs": bucket_or_folder("S3_INPUT_BUCKET", "inputs"),
     "outputs": bucket_or_folder("S3_OUTPUT_BUCKET", "outputs"),
-    "staticfiles": {"BACKEND": manifest if PRODUCTION else plain},
+    "staticfiles": {"BACKEND": plain if env.str("STATICFILES", files) == "plain" else manifest},
 }
 S3_MODELS_BUCKET = env.str("S3_MODELS_BUCKET", "")
 BUCKET_ORIGINS = env.list("BUCKET_ORIGINS", [])  # where a browser sends parts to and plays from

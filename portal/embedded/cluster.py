@@ -94,10 +94,15 @@ def forget_the_dead(data: Path) -> int | None:
         number = int(note.read_text().splitlines()[0])
     except (FileNotFoundError, IndexError, ValueError):
         return None
-    if str(data) in _command_line(number):
+    if runs_on(data, number):
         return number
     note.unlink()
     return None
+
+
+def runs_on(data: Path, number: int) -> bool:
+    """Whether the process is a live server of this folder."""
+    return str(data) in _command_line(number)
 
 
 def _command_line(number: int) -> str:

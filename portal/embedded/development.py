@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from portal import environment
-from portal.embedded import EmbeddedError, roles
+from portal.embedded import EmbeddedError, bound, roles
 from portal.embedded.postgres import Postgres
 from portal.embedded.state import kept_port, only_one
 
@@ -20,8 +20,7 @@ def main() -> None:
         roles.prepare(postgres)
         port = kept_port(postgres.state.section("sqs"))
         postgres.state.save()
-        queues = [sys.executable, "-m", "portal.embedded.bound"]
-        queues += [sys.executable, "-m", "portal.embedded.sqs", str(port)]
+        queues = bound.command([sys.executable, "-m", "portal.embedded.sqs", str(port)])
         print(f"PostgreSQL on port {postgres.section['port']}, queues on port {port}", flush=True)
         try:
             subprocess.run(queues, cwd=environment.ROOT, check=False)

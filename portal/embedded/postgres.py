@@ -58,7 +58,7 @@ class Postgres:
         """Returns when it answers. Raises EmbeddedError."""
         self._prepare()
         if (orphan := cluster.forget_the_dead(self.data)) is not None:
-            _end(orphan)
+            _end(orphan, self.data)
         kept_port(self.section)
         self.state.save()
         self.log.parent.mkdir(mode=0o700, exist_ok=True)
@@ -128,14 +128,12 @@ class Postgres:
         return telling[-1] if telling else f"see {self.log}"
 
 
-def _end(number: int) -> None:
+def _end(number: int, data: Path) -> None:
     """Stop a server whose launcher was killed, by its process id."""
     for sign in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.kill(number, sign)
         for _ in range(100):
-            try:
-                os.kill(number, 0)
-            except ProcessLookupError:
+            if not cluster.runs_on(data, number):
                 return
             time.sleep(0.1)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from portal.embedded import bound
 from portal.environment import ROOT
 
 STOP_SECONDS = 15
@@ -36,7 +37,7 @@ class Process:
         self.begun = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "portal.embedded.bound", *self.command],
+                bound.command(self.command),
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

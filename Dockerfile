@@ -1,0 +1,49 @@
+# One file, two images. `web` also runs the dispatcher and the task worker, by another command:
+#     docker build --target web    -t viseme-web .
+#     docker build --target worker -t viseme-worker .
+# An NVIDIA driver comes from the node; PyPI's torch brings CUDA. No weights are inside but the demo
+# bundle's: a real checkpoint is fetched by the operator and named with MODEL_BUNDLE.
+
+FROM python:3.11-slim-bookworm AS base
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/app \
+    PATH=/opt/viseme/bin:$PATH \
+    VISEME_MODE=production VISEME_HOME=/var/lib/viseme STATIC_ROOT=/srv/static \
+    DJANGO_SETTINGS_MODULE=portal.settings dramatiq_queue_prefetch=1
+# A number, so that Kubernetes can prove that it is not root.
+RUN groupadd --gid 10001 viseme \
+    && useradd --uid 10001 --gid viseme --no-create-home --shell /usr/sbin/nologin viseme \
+    && install -d -o viseme -g viseme /var/lib/viseme /srv/static \
+    && python -m venv /opt/viseme
+WORKDIR /app
+COPY requirements/ requirements/
+
+FROM base AS web
+RUN pip install --no-cache-dir -r requirements/web.txt -c requirements/constraints.txt
+COPY manage.py ./
+COPY messaging/ messaging/
+COPY tenants/ tenants/
+COPY billing/ billing/
+COPY jobs/ jobs/
+COPY portal/ portal/
+# The engine's side without torch: options, errors and the media process that probes.
+COPY inference/__init__.py inference/options.py inference/errors.py inference/
+COPY inference/media/ inference/media/
+# Static files are the same everywhere; nothing secret is needed to gather them.
+RUN VISEME_MODE=embedded STATICFILES=manifest python manage.py collectstatic --noinput
+USER 10001
+EXPOSE 8000 9090
+CMD ["gunicorn", "portal.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--forwarded-allow-ips", "*"]
+
+FROM base AS worker
+RUN pip install --no-cache-dir -r requirements/worker.txt -c requirements/constraints.txt \
+    && pip install --no-cache-dir --no-deps -r requirements/no-deps.txt
+COPY manage.py ./
+COPY messaging/ messaging/
+COPY tenants/ tenants/
+COPY billing/ billing/
+COPY jobs/ jobs/
+COPY portal/ portal/
+COPY inference/ inference/
+USER 10001
+EXPOSE 9090
+CMD ["dramatiq", "portal.worker", "--processes", "1", "--threads", "1", "--queues", "lipsync"]
