@@ -108,8 +108,8 @@ class Job(TenantOwned):
             ),
             models.CheckConstraint(
                 condition=(
-                    Q(state__in=list(TERMINAL), finished_at__isnull=False)
-                    | (~Q(state__in=list(TERMINAL)) & Q(finished_at__isnull=True))
+                    Q(state__in=sorted(TERMINAL), finished_at__isnull=False)
+                    | (~Q(state__in=sorted(TERMINAL)) & Q(finished_at__isnull=True))
                 ),
                 name="what_ended_has_an_end",
             ),
