@@ -49,3 +49,19 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no reference material at {SHARED}")
     return SHARED
+
+
+@pytest.fixture
+def acme(db):
+    """A tenant with two lanes."""
+    from tests import making
+
+    return making.a_tenant("Acme")
+
+
+@pytest.fixture
+def globex(db):
+    """The other tenant, whose rows nobody but itself may see."""
+    from tests import making
+
+    return making.a_tenant("Globex")
