@@ -41,10 +41,13 @@ class Blender:
         unit = self.resolution / MEASURED_AT
         ring = cv2.dilate(repaint, _disc(RING * unit)) - repaint
         self._ring = ring.astype(bool)
-        inner = cv2.erode(repaint, _disc(INSET * unit), borderValue=0).astype(np.float32)
-        # Finite support: the blur ends before the edge of what may be repainted.
-        size = 2 * int(INSET * unit) + 1
-        self.opacity: Floats = cv2.GaussianBlur(inner, (size, size), SIGMA * unit)
+        # Eroded by the very square that the blur then spreads over: it ends at the edge of what may
+        # be repainted, never beyond.
+        size = 2 * max(1, round(INSET * unit)) + 1
+        inner = cv2.erode(repaint, np.ones((size, size), np.uint8), borderValue=0)
+        self.opacity: Floats = cv2.GaussianBlur(
+            inner.astype(np.float32), (size, size), SIGMA * unit, borderType=cv2.BORDER_CONSTANT
+        )
         self._corners = _corners(self.opacity)
 
     def patch(self, decoded: Tensor, reference: Rgb, matrix: Matrix) -> Patch:

@@ -1,44 +1,51 @@
-"""A model of the real parts, tiny and with random weights, for tests about everything else."""
+"""A whole model of small networks with random weights: loaded, and as a bundle on disk."""
+
+import json
+from pathlib import Path
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from safetensors.torch import save_file
 
-from inference.checkpoint import Model
+from inference.checkpoint import Model, file_sha256
 from inference.mask import draw_mask
-from inference.unet import UNetConfig, VideoUNet
-from inference.whisper import AudioEncoder, EncoderConfig
+from tests.inference import small
+
+RESOLUTION = 64
+NAMES = {"name": "tiny", "label": "test model", "version": "1", "demo": True}
 
 
-def tiny_model(resolution: int = 64, finder: str = "builtin") -> Model:
-    torch.manual_seed(0)
-    unet = VideoUNet(
-        UNetConfig(
-            widths=(32, 32),
-            layers_per_block=1,
-            attention_levels=(True, False),
-            heads=4,
-            audio_width=32,
-            groups=8,
-            motion_heads=4,
-        )
-    )
-    encoder = AudioEncoder(EncoderConfig(width=32, heads=2, layers=1))
-    vae = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(8, 8, 8, 8),
-        layers_per_block=1,
-        norm_num_groups=4,
-        latent_channels=4,
-    )
+def model() -> Model:
     return Model(
-        unet=unet.eval(),
-        vae=vae.eval(),
-        encoder=encoder.eval(),
-        mask=draw_mask(resolution),
-        resolution=resolution,
-        finder=finder,
-        manifest={"name": "tiny", "label": "tiny test model", "version": "0", "demo": True},
+        unet=small.unet(),
+        vae=small.vae(),
+        encoder=small.encoder(),
+        mask=draw_mask(RESOLUTION),
+        resolution=RESOLUTION,
+        finder="builtin",
+        manifest=NAMES,
         device=torch.device("cpu"),
         dtype=torch.float32,
     )
+
+
+def bundle(folder: Path) -> Path:
+    networks = {"unet": small.unet(), "encoder": small.encoder(), "vae": small.vae()}
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for role, network in networks.items():
+        path = folder / f"{role}.safetensors"
+        save_file(network.state_dict(), path)
+        files[role] = {
+            "path": path.name,
+            "sha256": file_sha256(path),
+            "size_bytes": path.stat().st_size,
+            "license": "Apache-2.0",
+        }
+    configs = {
+        "unet": small.UNET.to_mapping(),
+        "encoder": small.ENCODER.to_mapping(),
+        "vae": small.VAE,
+    }
+    manifest = {**NAMES, "resolution": RESOLUTION, "finder": "builtin", "files": files, **configs}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder

@@ -1,0 +1,141 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.inference import clips, models
+
+ROOT = Path(__file__).parents[2]
+
+
+class Running:
+    """The warm child as the worker sees it."""
+
+    def __init__(self, bundle):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "inference.child", "--bundle", str(bundle), "--device", "cpu"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        )
+
+    def say(self, **order):
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+
+    def hear(self, *events):
+        """The next event of these kinds."""
+        for line in self.process.stdout:
+            event = json.loads(line)
+            if event["event"] in events:
+                return event
+        raise AssertionError(f"it ended ({self.process.wait()}) without saying {events}")
+
+    def close(self):
+        self.process.stdin.close()
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return models.bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture
+def child(bundle):
+    running = Running(bundle)
+    yield running
+    running.process.kill()
+    running.process.wait()
+
+
+@pytest.fixture
+def order(tmp_path):
+    video = clips.film(tmp_path / "a.mp4", clips.faces(20))
+    voice = clips.sound(tmp_path / "a.wav", 0.8)
+
+    def order(name, **changes):
+        workdir = tmp_path / name
+        workdir.mkdir()
+        files = {"video": video, "audio": voice, "out": workdir / "out.mp4", "workdir": workdir}
+        paths = {key: str(value) for key, value in files.items()}
+        return {"op": "sync", "id": name, **paths, "options": {"steps": 20}, **changes}
+
+    return order
+
+
+def test_it_works_through_its_orders_and_ends_with_its_input(child, order):
+    assert child.hear("ready")["model"]["label"] == "test model"
+    child.say(**order("one"))
+    child.say(**order("two"))
+    for name in ("one", "two"):
+        assert child.hear("progress")["id"] == name
+        done = child.hear("done", "failed")
+        assert (done["event"], done["id"]) == ("done", name)
+        assert done["result"]["frames"] == 20
+    assert child.close() == 0
+
+
+def test_a_refusal_names_code_hint_and_whose_fault(child, order, tmp_path):
+    text = tmp_path / "text.mp4"
+    text.write_text("hello")
+    child.say(**order("one", video=str(text)))
+    failed = child.hear("failed")
+    assert (failed["id"], failed["code"], failed["refusal"]) == ("one", "unsupported_media", True)
+    assert failed["message"]
+    assert failed["hint"]
+    child.say(**order("two"))
+    assert child.hear("done", "failed")["event"] == "done"
+
+
+def test_a_cancel_is_heard_while_it_works(child, order, tmp_path):
+    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 120.0))))
+    while child.hear("progress")["stage"] != "generate":
+        pass
+    child.say(op="cancel", id="one")
+    failed = child.hear("done", "failed")
+    assert (failed["code"], failed["refusal"]) == ("canceled", False)
+    assert not list((tmp_path / "one").iterdir())
+
+
+def test_a_cancel_of_an_order_that_waits_is_kept(child, order, tmp_path):
+    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 5.0))))
+    child.say(**order("two"))
+    child.say(op="cancel", id="two")
+    assert child.hear("done", "failed")["id"] == "one"
+    assert child.hear("done", "failed")["code"] == "canceled"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"options": {"steps": 1}}, {"options": {"speed": 2}}, {"out": None}, {"op": "dance"}],
+)
+def test_a_wrong_order_is_answered(child, order, changes):
+    child.say(**order("one", **changes))
+    failed = child.hear("failed")
+    assert (failed["id"], failed["code"]) == ("one", "bad_option")
+
+
+def test_a_line_that_is_no_order_is_answered(child):
+    child.process.stdin.write("hello\n")
+    child.process.stdin.flush()
+    assert child.hear("failed")["code"] == "bad_option"
+
+
+def test_without_a_model_it_says_so_and_ends(tmp_path):
+    running = Running(tmp_path / "nothing")
+    assert running.hear("failed")["code"] == "bad_checkpoint"
+    assert running.process.wait(timeout=60) == 1
+
+
+def test_with_its_input_a_running_sync_ends_too(child, order, tmp_path):
+    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 120.0))))
+    while child.hear("progress")["stage"] != "generate":
+        pass
+    assert child.close() == 0
+    assert not list((tmp_path / "one").iterdir())
