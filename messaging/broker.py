@@ -28,6 +28,8 @@ from messaging.slots import Slots
 class StopFetching(dramatiq.Middleware):
     """On SIGTERM consumers stop receiving first, and long actors learn that they must hand over."""
 
+    actor_options = frozenset({"throws"})  # the worker reads it, but only Retries would allow it
+
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         assert isinstance(broker, Broker)
         broker.stopping.set()

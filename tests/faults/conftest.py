@@ -1,0 +1,95 @@
+"""The product's own processes around one database, and jobs whose files were looked at already."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+from uuid import UUID
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+
+from jobs import lifecycle, submission, uploads
+from jobs.models import TERMINAL, Attempt, Job
+from tenants import people
+from tenants.context import acting_for, as_operator
+from tests.faults.house import House
+
+BYTES = b"the stub looks at no picture" * 99
+
+
+class Submitted:
+    """A job, read anew from the database at each question."""
+
+    def __init__(self, job_id: UUID, tenant_id: UUID) -> None:
+        self.id = job_id
+        self.tenant_id = tenant_id
+
+    def _job(self) -> Job:
+        with as_operator("look at a test's job"):
+            return Job.objects.get(id=self.id)
+
+    @property
+    def state(self) -> str:
+        return self._job().state
+
+    @property
+    def percent(self) -> int:
+        return self._job().percent
+
+    @property
+    def error_code(self) -> str:
+        return self._job().error_code
+
+    @property
+    def result(self) -> tuple[str, str]:
+        job = self._job()
+        return job.result_key, job.result_sha256
+
+    @property
+    def attempts(self) -> int:
+        with as_operator("count a test's attempts"):
+            return Attempt.objects.filter(job=self.id).count()
+
+    def has_ended(self) -> bool:
+        return self.state in TERMINAL
+
+    def cancel(self) -> None:
+        with acting_for(self.tenant_id):
+            lifecycle.cancel(self.id, by="a test")
+
+
+@pytest.fixture
+def house(transactional_db, tmp_path: Path, request) -> Iterator[House]:
+    house = House(tmp_path, database_url())
+    yield house
+    house.stop()
+    if request.session.testsfailed:
+        print(house.said())
+
+
+@pytest.fixture
+def submit(transactional_db) -> Callable[[], Submitted]:
+    """Submits a job of one tenant; any bytes are a video to the stub."""
+    with as_operator("make a test's tenant"):
+        tenant = people.create_tenant("A studio")
+
+    def submit() -> Submitted:
+        files = [
+            uploads.receive_file(tenant.id, kind, SimpleUploadedFile(f"{kind}.mp4", BYTES))
+            for kind in ("video", "audio")
+        ]
+        with acting_for(tenant.id):
+            job, _ = submission.submit(
+                video_id=files[0].id, audio_id=files[1].id, options={}, submitted_by="a test"
+            )
+            lifecycle.accept_probe(job.id)
+        return Submitted(job.id, tenant.id)
+
+    return submit
+
+
+def database_url() -> str:
+    told = connection.settings_dict
+    login = f"{told['USER']}:{quote(told['PASSWORD'])}"
+    return f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}"
