@@ -1,6 +1,7 @@
 """What the environment may say, and how it is refused."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -69,3 +70,12 @@ def test_production_never_learns_the_owners_password_by_itself():
     ask = "from django.db import connections; print(sorted(connections))"
     done = manage("shell", "--no-imports", "-c", ask, **PRODUCTION)
     assert done.stdout.strip() == "['default']", done.stderr
+
+
+def test_every_variable_that_is_read_is_in_the_table_and_no_other():
+    source = "".join((ROOT / "portal" / f).read_text() for f in ("settings.py", "environment.py"))
+    read = set(re.findall(r'(?:env\.\w+|number|bucket_or_folder)\(\s*"([A-Z][A-Z0-9_]+)"', source))
+    text = (ROOT / "docs" / "operations.md").read_text()
+    table = text[text.index("## Variables") : text.index("The commands themselves")]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == read
