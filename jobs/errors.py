@@ -91,7 +91,8 @@ class UnknownUpload(JobError):
     hint = "Make an upload of that kind first, with POST /v1/uploads."
 
     def __init__(self, kind: str, upload_id: Any) -> None:
-        super().__init__(f"There is no {kind} upload {upload_id}.")
+        super().__init__(f"There is no such {kind} upload.")
+        self.upload_id = upload_id
 
 
 class UploadTooLarge(JobError):

@@ -69,6 +69,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.health.Alive",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "jobs.api.answering.RequestIds",
+    "jobs.api.answering.ApiAnswers",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -282,6 +284,12 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "A video and a voice go in, the video speaking that voice comes out.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,  # a file is bytes in a request and an address in an answer
+    "ENUM_NAME_OVERRIDES": {
+        "JobState": "jobs.models.State",
+        "UploadKind": "jobs.models.UploadKind",
+        "UploadState": "jobs.models.UploadState",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

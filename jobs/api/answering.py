@@ -12,8 +12,7 @@ from messaging.ids import new_id
 
 HEADER = "X-Request-Id"
 GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
-API_PATHS = re.compile(r"/(v1|process|status|result)(/|$)")
-PAGES = ("/v1/docs", "/v1/redoc")
+API_PATHS = re.compile(r"/(v1|process|status|result|files|parts)(/|$)")
 
 View = Callable[[HttpRequest], HttpResponse]
 

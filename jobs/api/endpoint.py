@@ -117,5 +117,3 @@ def the_id(text: str) -> UUID:
 def checked(serializer: Serializer) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
-
-

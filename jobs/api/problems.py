@@ -76,8 +76,10 @@ class NotFound(Problem):
     must not differ in anything.
     """
 
-    def __init__(self) -> None:
-        super().__init__(404, "not_found", "There is nothing here.")
+    def __init__(
+        self, code: str = "not_found", detail: str = "There is nothing here.", hint: str = ""
+    ) -> None:
+        super().__init__(404, code, detail, hint=hint)
 
     def body(self, request_id: str) -> dict[str, Any]:
         body = super().body(request_id)
@@ -111,6 +113,8 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, Http404 | ObjectDoesNotExist | exceptions.NotFound):
         return NotFound()
+    if isinstance(error, errors.UnknownUpload):
+        return NotFound(error.code, str(error), error.hint)
     if isinstance(error, errors.JobError | TenantError | EngineError):
         return _of_refusal(error)
     if isinstance(error, exceptions.ValidationError):
@@ -151,7 +155,9 @@ def _pointed(detail: Any, pointer: str) -> Iterator[dict[str, str]]:
     """Each complaint with the JSON pointer of what it is about."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from _pointed(inner, pointer if name == "non_field_errors" else f"{pointer}/{name}")
+            yield from _pointed(
+                inner, pointer if name == "non_field_errors" else f"{pointer}/{name}"
+            )
     elif isinstance(detail, list):
         for inner in detail:
             yield from _pointed(inner, pointer)

@@ -65,7 +65,10 @@ class Api:
             body = b"".join(_form(boundary, {"video": video, "audio": audio}))
             kind = f"multipart/form-data; boundary={boundary}"
             return self.call("POST", "/process", body, kind)[0]
-        ids = {"video_id": self.upload("video", video), "audio_id": self.upload("audio", audio)}
+        ids = {
+            "video_upload": self.upload("video", video),
+            "audio_upload": self.upload("audio", audio),
+        }
         return self.call("POST", "/process", ids)[0]
 
     def upload(self, kind: str, file: Path) -> str:
@@ -74,8 +77,8 @@ class Api:
         upload, _ = self.call("POST", "/v1/uploads", about)
         with file.open("rb") as source:
             for part in upload["parts"]:
-                _put(part["url"], source.read(upload["part_size_bytes"]))
-        self.call("POST", f"/v1/uploads/{upload['id']}/complete", {})
+                _put(part["url"], source.read(part["size_bytes"]))
+        self.call("POST", f"/v1/uploads/{upload['id']}/complete")
         return upload["id"]
 
     def follow(self, job: str, told: Callable[[Answer], None]) -> Answer:
@@ -116,10 +119,10 @@ def _form(boundary: str, files: Mapping[str, Path]) -> Iterator[bytes]:
 
 
 def _put(address: str, part: bytes) -> None:
+    headers = {"Content-Type": "application/octet-stream"}
+    request = urllib.request.Request(address, part, headers, method="PUT")
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(address, part, method="PUT"), timeout=300
-        ):
+        with urllib.request.urlopen(request, timeout=300):
             return
     except urllib.error.HTTPError as answer:
         raise _refusal(answer) from None

@@ -1,0 +1,77 @@
+"""POST /process, alias POST /v1/jobs: a form with two small files, or the ids of two uploads."""
+
+from contextlib import ExitStack
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs import submission, uploads
+from jobs.api import bodies
+from jobs.api.endpoint import Endpoint, checked
+from jobs.api.problems import WAIT_SECONDS
+from jobs.api.seeing import shown
+from jobs.api.serializers import JobFromForm, JobFromUploads, JobRequest
+from jobs.models import Job, UploadKind
+from tenants.context import acting_for
+from tenants.keys import FoundKey
+
+
+class Submitting(Endpoint):
+    """The POST of both addresses."""
+
+    parser_classes: ClassVar[list[type]] = [bodies.Json, bodies.Form]
+
+    def submit(self, request: Request) -> Response:
+        key = bodies.idempotency_key(request)
+        by_form = (request.content_type or "").lower().startswith("multipart/")
+        job, replayed = (from_form if by_form else from_uploads)(request, key)
+        with acting_for(request.auth.tenant_id):
+            body = shown(job.id)
+        headers = {"Location": body["links"]["status"], "Retry-After": str(WAIT_SECONDS)}
+        if replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return Response(body, 202, headers=headers)
+
+
+def from_uploads(request: Request, key: str | None) -> tuple[Job, bool]:
+    given = checked(JobFromUploads(data=request.data))
+    return submitted(request.auth, given, given["video_upload"], given["audio_upload"], key)
+
+
+def from_form(request: Request, key: str | None) -> tuple[Job, bool]:
+    """The files are stored first, and taken back if no job comes of them."""
+    given = checked(JobFromForm(data=request.data))
+    if sum(given[kind].size for kind in UploadKind) > settings.FORM_LIMIT_BYTES:
+        raise bodies.form_too_large()
+    tenant_id = request.auth.tenant_id
+    with ExitStack() as undoing:
+        ids = {}
+        for kind in UploadKind:
+            upload = uploads.receive_file(tenant_id, kind, given[kind])
+            undoing.callback(uploads.discard, tenant_id, upload)
+            ids[kind] = upload.id
+        job, replayed = submitted(
+            request.auth, given, ids[UploadKind.VIDEO], ids[UploadKind.AUDIO], key
+        )
+        if not replayed:
+            undoing.pop_all()
+    return job, replayed
+
+
+def submitted(
+    caller: FoundKey, given: dict[str, Any], video_id: UUID, audio_id: UUID, key: str | None
+) -> tuple[Job, bool]:
+    options, rest = JobRequest.split(given)
+    with acting_for(caller.tenant_id):
+        return submission.submit(
+            video_id=video_id,
+            audio_id=audio_id,
+            options=options,
+            submitted_by=caller.prefix,
+            api_key_id=caller.id,
+            idempotency_key=key,
+            **rest,
+        )

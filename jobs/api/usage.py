@@ -1,0 +1,54 @@
+"""What was delivered, by month."""
+
+import re
+from datetime import date
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs import reports
+from jobs.api.documenting import documented
+from jobs.api.endpoint import Endpoint, bad_parameter
+from jobs.api.serializers import UsageMonth
+from tenants.context import acting_for
+from tenants.models import Tenant
+
+MONTH = re.compile(r"(2\d{3})-(0[1-9]|1[0-2])")
+
+
+class Usage(Endpoint):
+    scopes: ClassVar[dict[str, str]] = {"GET": "usage:read"}
+    parameters: ClassVar[frozenset[str]] = frozenset({"month"})
+
+    @documented(
+        "get_usage",
+        {200: UsageMonth},
+        problems=(400,),
+        parameters=[OpenApiParameter("month", str, description="YYYY-MM; the present one if not.")],
+    )
+    def get(self, request: Request) -> Response:
+        """The usage of one month, by day of the tenant's time zone."""
+        asked = request.query_params.get("month")
+        with acting_for(request.auth.tenant_id):
+            zone = ZoneInfo(Tenant.objects.get(id=request.auth.tenant_id).time_zone)
+            month = reports.month_of_usage(first_of(asked, zone), zone)
+        facts = {
+            "month": f"{month.first:%Y-%m}",
+            "time_zone": zone.key,
+            "total": month.total,
+            "stored_bytes": month.stored_bytes,
+            "days": month.days,
+        }
+        return Response(UsageMonth(facts).data)
+
+
+def first_of(asked: str | None, zone: ZoneInfo) -> date:
+    if asked is None:
+        return timezone.now().astimezone(zone).date().replace(day=1)
+    if (found := MONTH.fullmatch(asked)) is None:
+        raise bad_parameter("month", "bad_month", "A month is written like 2026-07.")
+    return date(int(found[1]), int(found[2]), 1)
