@@ -53,9 +53,7 @@ class MeshFinder:
 
 
 def three_points(mesh: Points) -> Points:
-    return np.stack(
-        [mesh[points].mean(axis=0) for points in (LEFT_BROW, RIGHT_BROW, NOSE)]
-    )
+    return np.stack([mesh[points].mean(axis=0) for points in (LEFT_BROW, RIGHT_BROW, NOSE)])
 
 
 def _region(detection: Detection) -> Region:

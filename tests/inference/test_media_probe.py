@@ -1,9 +1,15 @@
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
+import av
 import pytest
 
-from inference.media import probe
+from inference.media import MediaInfo, probe
 from tests.inference import clips
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_film_tells_size_rate_length_and_codec(tmp_path):
@@ -46,8 +52,6 @@ def test_a_file_without_a_length_is_measured(tmp_path):
     # Browsers record so: the length was not known when the header was written.
     live = {"live": "1"}
     path = tmp_path / "a.webm"
-    import av
-
     with av.open(str(path), "w", options=live) as out:
         stream = out.add_stream("libvpx", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
@@ -60,7 +64,14 @@ def test_a_file_without_a_length_is_measured(tmp_path):
 
 
 def test_what_it_says_survives_json(tmp_path):
-    from inference.media import MediaInfo
-
     info = probe(clips.film(tmp_path / "a.mp4", clips.numbered(5), sound=True))
     assert MediaInfo.from_mapping(info.to_mapping()) == info
+
+
+def test_looking_at_files_needs_neither_torch_nor_django():
+    heavy = "torch cv2 diffusers django av ai_edge_litert"
+    code = f"import sys, inference.media; print([m for m in {heavy.split()} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"

@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 from av.container import InputContainer
 
+from inference.media import wire
 from inference.media.child import opening
 from inference.media.child.refusals import Refused
 from inference.media.child.upright import Upright
@@ -18,6 +19,8 @@ from inference.media.pictures import Plane
 # decoded from the key frame before it, and given out from its end.
 STRETCH_BYTES = 96 * MEBIBYTE
 MIN_STRETCH, MAX_STRETCH = 8, 64
+BEAT_PACKETS = 100
+REPLY = 1
 # How far before a stretch the second try at a seek begins: open groups of pictures reach back.
 SECOND_TRY_FRAMES = 300
 
@@ -30,6 +33,7 @@ class Reel:
     limits: MediaLimits
     stamps: list[int | None] = field(default_factory=list)
     unreadable: int = 0
+    _packets: int = 0
 
     def forwards(self) -> Iterator[av.VideoFrame]:
         """All frames from the first; the first pass also notes their times."""
@@ -99,7 +103,14 @@ class Reel:
             except av.error.InvalidDataError:
                 self.unreadable += count
                 continue
+            self._beat()
             yield from frames
+
+    def _beat(self) -> None:
+        """Tell the parent now and then that decoding goes on while no frame is given out."""
+        self._packets += 1
+        if self._packets % BEAT_PACKETS == 0:
+            wire.send(REPLY, {"kind": "beat"})
 
 
 def stamp(frame: av.VideoFrame) -> int | None:
