@@ -5,9 +5,7 @@ import pytest
 from portal.pages import charts
 
 
-@pytest.mark.parametrize(
-    ("value", "top"), [(0, 1), (0.3, 0.5), (1, 1), (139, 200), (5001, 10000)]
-)
+@pytest.mark.parametrize(("value", "top"), [(0, 1), (0.3, 0.5), (1, 1), (139, 200), (5001, 10000)])
 def test_a_scale_ends_at_one_two_or_five_times_a_power_of_ten(value, top):
     assert charts.round_up(value) == pytest.approx(top)
 

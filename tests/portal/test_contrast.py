@@ -8,21 +8,14 @@ import pytest
 STYLESHEET = Path(__file__).parents[2] / "portal/static/portal/viseme.css"
 TEXT, EDGE = 4.5, 3.0
 PAIRS = [
-    *[
-        (ink, ground, TEXT)
-        for ink in ("ink", "muted", "accent")
-        for ground in ("paper", "surface")
-    ],
+    *[(ink, ground, TEXT) for ink in ("ink", "muted", "accent") for ground in ("paper", "surface")],
     ("muted", "sunken", TEXT),
     ("accent-ink", "accent", TEXT),
     ("accent-ink", "accent-strong", TEXT),
     ("frame-ink", "frame", TEXT),
     ("frame-muted", "frame", TEXT),
     ("frame-ink", "frame-active", TEXT),
-    *[
-        (state, f"{state}-soft", TEXT)
-        for state in ("wait", "run", "good", "bad", "note")
-    ],
+    *[(state, f"{state}-soft", TEXT) for state in ("wait", "run", "good", "bad", "note")],
     *[("ink", f"{state}-soft", TEXT) for state in ("wait", "good", "bad", "note")],
     ("muted", "bad-soft", TEXT),
     ("bad", "surface", TEXT),
@@ -43,9 +36,7 @@ def tokens(scheme: str) -> dict[str, str]:
 
 def luminance(color: str) -> float:
     channels = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    linear = [
-        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
-    ]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 

@@ -23,10 +23,7 @@ def test_the_machine_reads_utc_whatever_the_viewers_zone():
 
 def test_less_than_a_minute_ago_is_just_now():
     assert words.ago(timezone.now() - timedelta(seconds=20)) == "just now"
-    assert (
-        words.ago(timezone.now() - timedelta(hours=3)).replace("\xa0", " ")
-        == "3 hours ago"
-    )
+    assert words.ago(timezone.now() - timedelta(hours=3)).replace("\xa0", " ") == "3 hours ago"
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ export class Drop {
 
   preview(file) {
     const player = document.createElement(this.kind);
-    Object.assign(player, { controls: true, preload: "metadata", muted: this.kind === "video", src: URL.createObjectURL(file) });
+    Object.assign(player, { controls: true, preload: "auto", muted: this.kind === "video", src: `${URL.createObjectURL(file)}#t=0.1` });
     player.setAttribute("aria-label", `Preview of ${file.name}`);
     player.addEventListener("loadedmetadata", () => {
       if (Number.isFinite(player.duration)) this.part("size").textContent = `${bytes(file.size)} · ${player.duration.toFixed(1)} s`;

@@ -6,6 +6,7 @@ const AT_ONCE = 3;
 const WAITS_MS = [500, 1500, 4000, 10000]; // before the second, third, ... try of a part
 
 export class Refused extends Error {}
+class Expired extends Error {}
 
 function remember(file) {
   return `viseme-upload:${file.name}:${file.size}:${file.lastModified}`;
@@ -33,7 +34,7 @@ export class Transfer {
   }
 
   get percent() {
-    let bytes = 0;
+    let bytes = this.before ?? 0;
     for (const size of this.sent.values()) bytes += size;
     return Math.min(100, Math.floor((100 * bytes) / Math.max(1, this.file.size)));
   }
@@ -46,10 +47,10 @@ export class Transfer {
   /** Resolves to the upload's id when the server has the whole file. */
   async run() {
     const plan = await this.open();
-    this.waiting = plan.parts.filter((part) => !part.received);
-    for (const part of plan.parts) if (part.received) this.sent.set(part.number, this.slice(part, plan).size);
+    this.waiting = [...plan.parts]; // the missing ones
+    this.before = this.file.size - plan.parts.reduce((sum, part) => sum + part.size_bytes, 0);
     this.tell("Uploading");
-    await Promise.all(Array.from({ length: AT_ONCE }, () => this.lane(plan)));
+    await Promise.all(Array.from({ length: AT_ONCE }, () => this.lane()));
     this.tell("Putting together");
     await post(plan.complete_url, {}, this.token);
     localStorage.removeItem(remember(this.file));
@@ -59,35 +60,44 @@ export class Transfer {
 
   async open() {
     const fields = { kind: this.kind, name: this.file.name, size_bytes: this.file.size };
-    const before = localStorage.getItem(remember(this.file));
+    const before = this.id ?? localStorage.getItem(remember(this.file));
     const plan = await post(this.startUrl, before ? { ...fields, resume: before } : fields, this.token);
     localStorage.setItem(remember(this.file), plan.id);
+    this.id = plan.id;
+    this.partBytes = plan.part_bytes;
     return plan;
   }
 
-  slice(part, plan) {
-    const from = (part.number - 1) * plan.part_bytes;
-    return this.file.slice(from, Math.min(from + plan.part_bytes, this.file.size));
+  slice(part) {
+    const from = (part.number - 1) * this.partBytes;
+    return this.file.slice(from, from + part.size_bytes);
   }
 
-  async lane(plan) {
-    for (let part = this.waiting.shift(); part; part = this.waiting.shift()) await this.deliver(part, plan);
+  async lane() {
+    for (let part = this.waiting.shift(); part; part = this.waiting.shift()) await this.deliver(part);
   }
 
-  async deliver(part, plan) {
+  async deliver(part) {
     for (let attempt = 0; ; ) {
       await this.unpaused();
       try {
-        return await this.put(part, this.slice(part, plan));
+        return await this.put(part, this.slice(part));
       } catch (failure) {
         this.sent.set(part.number, 0);
         if (this.paused) continue;
         if (failure instanceof Refused || attempt >= WAITS_MS.length) throw failure;
         this.tell(`Part ${part.number} was lost, sending it again`);
         await new Promise((resolve) => setTimeout(resolve, WAITS_MS[attempt++]));
-        this.tell("Uploading");
+        if (failure instanceof Expired) part.url = await this.fresh(part);
+        if (!this.paused) this.tell("Uploading");
       }
     }
+  }
+
+  /** Addresses last an hour; a slow line asks for new ones. */
+  async fresh(part) {
+    const plan = await this.open();
+    return plan.parts.find((other) => other.number === part.number)?.url ?? part.url;
   }
 
   put(part, blob) {
@@ -99,6 +109,7 @@ export class Transfer {
       request.onload = () => {
         const fine = request.status >= 200 && request.status < 300;
         if (fine) this.sent.set(part.number, blob.size);
+        if (request.status === 403) return reject(new Expired("The address of a part is no longer valid."));
         const final = request.status >= 400 && request.status < 500 && ![408, 429].includes(request.status);
         if (fine) resolve();
         else reject(final ? new Refused(`The storage refused part ${part.number} (${request.status}).`) : new Error("lost"));

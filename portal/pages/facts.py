@@ -1,0 +1,94 @@
+"""What is known of a job, as name and value: the result, what was sent, and its course."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from jobs.models import Attempt, Job, Upload
+from portal.templatetags.words import in_bytes, in_seconds, iso, moment
+
+
+@dataclass(frozen=True)
+class Fact:
+    name: str
+    value: str
+    code: bool = False
+    datetime: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    title: str
+    facts: list[Fact]
+
+
+def cards_of(job: Job, newest: Attempt | None) -> list[Card]:
+    cards = [("Sent", sent(job)), ("Course", course(job, newest))]
+    if job.result_facts:
+        cards.insert(0, ("Result", result(job, job.result_facts)))
+    return [Card(title, facts) for title, facts in cards]
+
+
+def result(job: Job, told: dict[str, Any]) -> list[Fact]:
+    return [
+        Fact("Picture", f"{told.get('width')} × {told.get('height')}"),
+        Fact("Frame rate", f"{float(Fraction(told.get('frame_rate', '25/1'))):.5g} a second"),
+        Fact("Length", f"{in_seconds(job.result_seconds)} ({told.get('frames')} frames)"),
+        Fact("File", in_bytes(job.result_size_bytes)),
+        Fact("Model", job.model_label),
+        *passed_through(told.get("passed_through") or []),
+        Fact("SHA-256", job.result_sha256, code=True),
+    ]
+
+
+def sent(job: Job) -> list[Fact]:
+    named = {
+        "Video": of_upload(job.video),
+        "Voice": of_upload(job.audio),
+        "Steps": str(job.options.get("steps", "")),
+        "Guidance": str(job.options.get("guidance", "")),
+        "Consent": job.consent_note,
+        "Sent by": job.submitted_by,
+    }
+    return [Fact(name, value) for name, value in named.items() if value]
+
+
+def course(job: Job, newest: Attempt | None) -> list[Fact]:
+    moments = {
+        "Sent": job.created_at,
+        "Queued": job.queued_at,
+        "Started": job.started_at,
+        "Ended": job.finished_at,
+    }
+    facts = [at(name, when) for name, when in moments.items() if when]
+    if newest and newest.processing_seconds:
+        facts.append(Fact("Processing", in_seconds(newest.processing_seconds)))
+    if newest and newest.number > 1:
+        facts.append(Fact("Tries", str(newest.number)))
+    return facts
+
+
+def at(name: str, when: datetime) -> Fact:
+    return Fact(name, moment(when), datetime=iso(when))
+
+
+def of_upload(upload: Upload) -> str:
+    """A file in one line: name, codec, picture or sound, size."""
+    info = upload.media_info or {}
+    stream = info.get(upload.kind) or {}
+    parts = [upload.name, str(stream.get("codec", "")).upper()]
+    if upload.kind == "video" and stream:
+        parts.append(f"{stream['width']} × {stream['height']}")
+    if upload.kind == "audio" and stream:
+        parts.append(f"{stream['sample_rate'] / 1000:g} kHz")
+    return ", ".join(filter(None, [*parts, in_bytes(upload.size_bytes)]))
+
+
+def passed_through(ranges: list[Any]) -> list[Fact]:
+    """The frames without a usable face, which stay as they were."""
+    if not ranges:
+        return []
+    spans = ", ".join(f"{first} to {last}" for first, last in ranges[:5])
+    more = f" and {len(ranges) - 5} more" if len(ranges) > 5 else ""
+    return [Fact("Left as it was", f"frames {spans}{more} (no usable face)")]

@@ -1,0 +1,47 @@
+"""Links to pictures and films, for pages: short-lived, and made after the tenant was checked."""
+
+from pathlib import PurePosixPath
+
+from django.conf import settings
+
+from jobs import results, storage
+from jobs.models import Job, Upload
+
+SAMPLE = {"video": "face.mp4", "audio": "voice.wav"}
+
+
+def from_here(link: str) -> str:
+    """A link to our own storage without its host.
+
+    The policy lets a page load from its own origin, and people also come by another name than
+    SITE_URL's, such as localhost.
+    """
+    return link.removeprefix(settings.SITE_URL)
+
+
+def poster(video: Upload) -> str:
+    return _shown(video.poster_key, "poster.jpg")
+
+
+def source(video: Upload) -> str:
+    """The preview where the browser can't play the file itself."""
+    if video.preview_key:
+        return _shown(video.preview_key, "preview.mp4")
+    suffix = PurePosixPath(video.name).suffix.lower()
+    return _shown(video.key, video.name if suffix in storage.SHOWN else "source.mp4")
+
+
+def result(job: Job) -> str:
+    return from_here(results.link(job.id, by="", inline=True))
+
+
+def download(job: Job, by: str) -> str:
+    return from_here(results.link(job.id, by=by))
+
+
+def has_sample() -> bool:
+    return all((settings.SAMPLE_DIR / name).is_file() for name in SAMPLE.values())
+
+
+def _shown(key: str, name: str) -> str:
+    return from_here(storage.download_url(key, name, inline=True)) if key else ""

@@ -1,0 +1,206 @@
+"""The New job page: two files in parts, then one request that makes the job of them."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django import forms
+from django.conf import settings
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from inference.options import GUIDANCE_RANGE, STEPS_RANGE
+from jobs import submission, uploads
+from jobs.errors import JobError
+from jobs.models import Job, Upload, UploadState
+from portal.pages import media
+from portal.pages.entry import for_member
+from tenants.context import acting_for
+from tenants.models import Limits
+from tenants.people import MAY_MAKE_JOBS
+
+CONSENT_LENGTH = 500
+FIELDS_BYTES = 1 << 16  # what a form has beside its files
+
+
+class JobForm(forms.Form):
+    """How the job is to be made. Ranges are the operation's; here are only types."""
+
+    steps = forms.IntegerField(required=False)
+    guidance = forms.FloatField(required=False)
+    consent_note = forms.CharField(required=False, max_length=CONSENT_LENGTH)
+    submission = forms.UUIDField(required=False)
+
+    def options(self) -> dict[str, Any]:
+        given = {name: self.cleaned_data[name] for name in ("steps", "guidance")}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class UploadForm(forms.Form):
+    kind = forms.ChoiceField(choices=[("video", "video"), ("audio", "audio")])
+    name = forms.CharField(max_length=255)
+    size_bytes = forms.IntegerField(min_value=1)
+    resume = forms.UUIDField(required=False)
+
+
+class PairForm(JobForm):
+    video = forms.UUIDField()
+    audio = forms.UUIDField()
+
+
+class FilesForm(JobForm):
+    """The way without JavaScript: both files in the form, small ones only."""
+
+    video = forms.FileField()
+    audio = forms.FileField()
+
+
+@csrf_exempt  # the token is asked for in the next step: before the size is known, nothing is read
+def new_job(request: HttpRequest) -> HttpResponse:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.FORM_LIMIT_BYTES + FIELDS_BYTES:
+        return render(request, "413.html", status=413)
+    return new_job_form(request)
+
+
+@csrf_protect
+@require_http_methods(["GET", "POST"])
+@never_cache
+@for_member(MAY_MAKE_JOBS)
+def new_job_form(request: HttpRequest) -> HttpResponse:
+    if request.method == "GET":
+        return render(request, "pages/uploads/new.html", page(request, JobForm(initial=DEFAULTS)))
+    form = FilesForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return refused(request, form, "Choose a video and a voice, and look at the options again.")
+    try:
+        pair = {kind: receive(request, kind, form) for kind in ("video", "audio")}
+        job = submit(request, form, pair["video"].id, pair["audio"].id)
+    except JobError as refusal:
+        return refused(request, form, f"{refusal} {refusal.hint}")
+    return redirect("portal:job", job.id)
+
+
+DEFAULTS = {"steps": settings.INFERENCE_STEPS, "guidance": settings.GUIDANCE_SCALE}
+
+
+def receive(request: HttpRequest, kind: str, form: forms.Form) -> Upload:
+    return uploads.receive_file(request.tenant.tenant_id, kind, form.cleaned_data[kind])
+
+
+def page(request: HttpRequest, form: forms.Form, refusal: str = "") -> dict[str, Any]:
+    with acting_for(request.tenant.tenant_id):
+        limits = Limits.objects.get()
+    return {
+        "options": form,
+        "refusal": refusal,
+        "submission": uuid4(),
+        "largest_bytes": limits.upload_bytes,
+        "steps_range": STEPS_RANGE,
+        "guidance_range": GUIDANCE_RANGE,
+        "consent_length": CONSENT_LENGTH,
+        "has_sample": media.has_sample(),
+        "use_sample": "sample" in request.GET,
+    }
+
+
+def refused(request: HttpRequest, form: forms.Form, words: str) -> HttpResponse:
+    return render(request, "pages/uploads/new.html", page(request, form, words), status=400)
+
+
+@require_POST
+@for_member(MAY_MAKE_JOBS)
+def start_upload(request: HttpRequest) -> HttpResponse:
+    """Open an upload, or go on with one that this file was begun with: the parts still to send."""
+    form = UploadForm(request.POST)
+    if not form.is_valid():
+        return told("The upload has no name or no size.", 400)
+    try:
+        upload = opened(request.tenant.tenant_id, **form.cleaned_data)
+    except JobError as refusal:
+        return told(refusal, 413)
+    return JsonResponse(plan(upload), status=201)
+
+
+def opened(
+    tenant_id: UUID, *, kind: str, name: str, size_bytes: int, resume: UUID | None
+) -> Upload:
+    try:
+        begun = uploads.find(tenant_id, resume) if resume else None
+    except Upload.DoesNotExist:
+        begun = None
+    same = begun and (begun.kind, begun.size_bytes) == (kind, size_bytes)
+    if begun and same and begun.state != UploadState.ABORTED:
+        return begun
+    return uploads.start(tenant_id, kind, name, size_bytes)
+
+
+def plan(upload: Upload) -> dict[str, Any]:
+    missing = uploads.missing_parts(upload) if upload.state == UploadState.OPEN else []
+    return {
+        "id": str(upload.id),
+        "part_bytes": upload.part_bytes,
+        "parts": [{**part, "url": media.from_here(part["url"])} for part in missing],
+        "complete_url": reverse("portal:complete_upload", args=[upload.id]),
+    }
+
+
+@require_POST
+@for_member(MAY_MAKE_JOBS)
+def complete_upload(request: HttpRequest, upload_id: UUID) -> HttpResponse:
+    try:
+        upload = uploads.complete(request.tenant.tenant_id, upload_id)
+    except Upload.DoesNotExist:
+        raise Http404 from None
+    except JobError as refusal:
+        return told(refusal, 409)
+    return JsonResponse({"id": str(upload.id), "state": upload.state})
+
+
+@require_POST
+@for_member(MAY_MAKE_JOBS)
+def submit_job(request: HttpRequest) -> HttpResponse:
+    form = PairForm(request.POST)
+    if not form.is_valid():
+        return told("The job has no video or no voice, or an option is no number.", 400)
+    try:
+        job = submit(request, form, form.cleaned_data["video"], form.cleaned_data["audio"])
+    except JobError as refusal:
+        return told(refusal, 422)
+    return JsonResponse(
+        {"id": str(job.id), "url": reverse("portal:job", args=[job.id])}, status=202
+    )
+
+
+def submit(request: HttpRequest, form: JobForm, video_id: UUID, audio_id: UUID) -> Job:
+    """The page's own id is the idempotency key: a second click finds the first one's job."""
+    once = form.cleaned_data["submission"]
+    with acting_for(request.tenant.tenant_id):
+        job, _ = submission.submit(
+            video_id=video_id,
+            audio_id=audio_id,
+            options=form.options(),
+            submitted_by=request.user.email,
+            member_id=request.user.id,
+            consent_note=form.cleaned_data["consent_note"],
+            idempotency_key=once and f"portal-{once}",
+        )
+    return job
+
+
+def told(refusal: JobError | str, status: int) -> JsonResponse:
+    """A refusal in words; the page shows them as they are."""
+    code = getattr(refusal, "code", "invalid")
+    words = " ".join(filter(None, [str(refusal), getattr(refusal, "hint", "")]))
+    return JsonResponse({"code": code, "detail": words}, status=status)
+
+
+@require_GET
+@for_member(MAY_MAKE_JOBS)
+def sample(request: HttpRequest, kind: str) -> HttpResponse:
+    """The bundled pair; the page sends it the way of any other."""
+    if kind not in media.SAMPLE or not media.has_sample():
+        raise Http404
+    return FileResponse((settings.SAMPLE_DIR / media.SAMPLE[kind]).open("rb"))

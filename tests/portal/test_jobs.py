@@ -1,0 +1,176 @@
+"""The list of jobs, one of them, cancel and download."""
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.models import Job
+from messaging.ids import new_id
+from tenants.context import acting_for
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+
+def page_of(job: Job) -> str:
+    return reverse("portal:job", args=[job.id])
+
+
+def test_a_tenant_without_jobs_sees_the_three_steps_and_the_sample(studio):
+    page = studio.browser.get(reverse("portal:home")).text
+    assert "1. Send a video and a voice" in page
+    assert "Use the sample pair" in page
+    assert "No jobs yet" in studio.browser.get(reverse("portal:jobs")).text
+
+
+def test_a_tenant_with_jobs_sees_the_newest_on_the_start_page(studio, make_job):
+    make_job(studio)
+    page = studio.browser.get(reverse("portal:home")).text
+    assert "Latest jobs" in page and "interview.mp4" in page
+
+
+def test_the_list_shows_name_state_percent_and_voice(studio, make_job):
+    job = make_job(studio, "processing", percent=46, phase="generate")
+    page = studio.browser.get(reverse("portal:jobs")).text
+    assert "interview.mp4" in page and "voice.wav" in page and job.short_id in page
+    assert "46 % · Making the video" in page
+
+
+def test_the_list_is_filtered_by_state(studio, make_job):
+    make_job(studio, "failed", error_code="no_face")
+    make_job(studio, "canceled")
+    failed = studio.browser.get(reverse("portal:jobs"), {"state": "failed"}).text
+    assert failed.count('class="job-row"') == 1 and "No face was found" in failed
+    assert "No job in this state" in studio.browser.get("/jobs/?state=succeeded").text
+    assert studio.browser.get("/jobs/?state=made-up").status_code == 404
+
+
+def test_the_list_has_pages(studio, make_job):
+    for _ in range(21):
+        make_job(studio)
+    assert studio.browser.get("/jobs/").text.count("job-name") == 20
+    assert studio.browser.get("/jobs/?page=2").text.count("job-name") == 1
+
+
+def test_htmx_gets_the_rows_alone(studio, make_job):
+    make_job(studio)
+    rows = studio.browser.get(reverse("portal:jobs"), headers=HTMX).text
+    assert "job-row" in rows and "<html" not in rows
+
+
+def test_a_list_with_a_running_job_is_asked_for_more_often(studio, make_job):
+    make_job(studio, "failed", error_code="no_face")
+    assert 'hx-trigger="every 15s"' in studio.browser.get("/jobs/").text
+    make_job(studio)
+    assert 'hx-trigger="every 2s"' in studio.browser.get("/jobs/").text
+
+
+@pytest.mark.parametrize(
+    ("state", "fields", "words"),
+    [
+        ("validating", {}, "The files are read in a process of their own"),
+        ("queued", {"queued_at": timezone.now()}, "this one starts when one of them ends"),
+        ("queued", {"lane": 0, "queued_at": timezone.now()}, "the next free worker takes it"),
+        ("processing", {}, "A worker has it"),
+        ("canceled", {}, "This job was canceled"),
+    ],
+)
+def test_a_job_says_what_it_waits_for(studio, make_job, state, fields, words):
+    assert words in studio.browser.get(page_of(make_job(studio, state, **fields))).text
+
+
+def test_a_live_job_is_polled_and_an_ended_one_is_not(studio, make_job):
+    running = make_job(studio, "processing")
+    live = reverse("portal:job_live", args=[running.id])
+    assert f'hx-get="{live}"' in studio.browser.get(page_of(running)).text
+    ended = make_job(studio, "canceled")
+    assert "hx-get" not in studio.browser.get(page_of(ended)).text
+
+
+def test_the_live_part_announces_every_tenth_percent(studio, make_job):
+    job = make_job(studio, "processing", percent=47, phase="generate")
+    live = studio.browser.get(reverse("portal:job_live", args=[job.id])).text
+    assert 'data-announce="Making the video, 40 percent"' in live and "<html" not in live
+
+
+def test_a_failed_job_shows_sentence_hint_and_code(studio, make_job):
+    error = {"error_code": "no_face", "error_message": "Nobody there.", "error_hint": "Turn round."}
+    page = studio.browser.get(page_of(make_job(studio, "failed", **error))).text
+    assert all(words in page for words in ("No face was found", "Nobody there.", "Turn round."))
+    assert "<code>no_face</code>" in page
+
+
+def test_a_finished_job_plays_source_and_result_side_by_side(studio, make_job):
+    page = studio.browser.get(page_of(make_job(studio, "succeeded"))).text
+    assert 'data-player="source"' in page and 'data-player="result"' in page
+    assert "50 frames" in page and "ab" * 32 in page
+    assert "http://" not in page.split('data-player="result" src="')[1].split('"')[0]
+
+
+def test_the_source_is_a_preview_where_the_browser_cannot_play_it(studio, make_job):
+    job = make_job(studio, "succeeded")
+    assert "preview copy" not in studio.browser.get(page_of(job)).text
+    with acting_for(studio.tenant.id):
+        job.video.preview_key = "previews/one.mp4"
+        job.video.save()
+    assert "preview copy" in studio.browser.get(page_of(job)).text
+
+
+def test_a_result_of_the_demo_model_says_so_wherever_it_is_shown(studio, make_job):
+    job = make_job(studio, "succeeded", model_is_demo=True, model_label="demo model")
+    for page in (page_of(job), reverse("portal:jobs"), reverse("portal:home")):
+        assert "Demo model" in studio.browser.get(page).text
+    real = make_job(studio, "succeeded")
+    assert "Demo model" not in studio.browser.get(page_of(real)).text
+
+
+def test_another_tenants_job_is_as_unknown_as_a_made_up_one(make_studio, make_job):
+    mine, theirs = make_studio("Alder"), make_studio("Birch")
+    job = make_job(theirs, "succeeded")
+    for name in ("job", "job_live", "download"):
+        known = mine.browser.get(reverse(f"portal:{name}", args=[job.id]))
+        made_up = mine.browser.get(reverse(f"portal:{name}", args=[new_id()]))
+        assert known.status_code == made_up.status_code == 404
+        assert known.text == made_up.text
+        assert theirs.browser.get(reverse(f"portal:{name}", args=[job.id])).status_code in (200, 302)
+    assert mine.browser.post(reverse("portal:cancel_job", args=[job.id])).status_code == 404
+    assert job.short_id not in mine.browser.get("/jobs/").text
+
+
+def test_a_waiting_job_is_canceled_at_once(studio, make_job):
+    job = make_job(studio, "queued", queued_at=timezone.now())
+    answer = studio.browser.post(reverse("portal:cancel_job", args=[job.id]))
+    assert answer.url == page_of(job)
+    with acting_for(studio.tenant.id):
+        assert Job.objects.get(id=job.id).state == "canceled"
+
+
+def test_a_running_job_shows_that_it_is_being_canceled(studio, make_job):
+    job = make_job(studio, "processing")
+    studio.browser.post(reverse("portal:cancel_job", args=[job.id]))
+    assert "Canceling…" in studio.browser.get(page_of(job)).text
+
+
+def test_an_ended_job_cannot_be_canceled(studio, make_job):
+    job = make_job(studio, "succeeded")
+    page = studio.browser.post(reverse("portal:cancel_job", args=[job.id]), follow=True).text
+    assert "only an unfinished job can be canceled" in page
+
+
+def test_the_download_is_a_fresh_link_and_is_noted(studio, make_job):
+    job = make_job(studio, "succeeded")
+    answer = studio.browser.get(reverse("portal:download", args=[job.id]))
+    assert answer.status_code == 302
+    assert not answer.url.startswith("http")
+
+
+def test_there_is_no_download_while_there_is_no_result(studio, make_job):
+    job = make_job(studio, "processing")
+    page = studio.browser.get(reverse("portal:download", args=[job.id]), follow=True).text
+    assert "there is no result yet" in page
+
+
+@pytest.mark.parametrize("name", ["cancel_job", "switch", "start_upload", "submit_job"])
+def test_what_changes_something_is_no_get(studio, make_job, name):
+    arguments = [make_job(studio).id] if name == "cancel_job" else []
+    assert studio.browser.get(reverse(f"portal:{name}", args=arguments)).status_code == 405
