@@ -67,9 +67,12 @@ def _turns(now: datetime) -> Iterator[Turn]:
     had = _work_lately(tenants, now)
     taken = _lanes_taken(tenants)
     for limits in Limits.objects.filter(tenant_id__in=tenants, tenant__suspended_at=None):
-        lanes = set(range(limits.jobs_at_once)) - taken.get(limits.tenant_id, set())
+        busy = taken.get(limits.tenant_id, set())
+        # Lanes above a limit that was lowered count too, until their jobs have ended.
+        room = limits.jobs_at_once - len(busy)
+        lanes = sorted(set(range(limits.jobs_at_once)) - busy)[: max(0, room)]
         if lanes:
-            yield Turn(limits.tenant_id, had.get(limits.tenant_id, 0.0), sorted(lanes))
+            yield Turn(limits.tenant_id, had.get(limits.tenant_id, 0.0), lanes)
 
 
 def _lanes_taken(tenants: list[UUID]) -> dict[UUID, set[int]]:

@@ -40,11 +40,11 @@ def an_upload(kind: str = "video", *, tenant_id: UUID | None = None, **fields: A
 
 def a_job(**fields: Any) -> Job:
     """A job as it stands after a submit; `state` and the like put it elsewhere."""
-    video, audio = an_upload("video"), an_upload("audio")
+    tenant_id = fields.pop("tenant_id", None) or current_tenant()
     told = {
-        "tenant_id": current_tenant(),
-        "video": video,
-        "audio": audio,
+        "tenant_id": tenant_id,
+        "video": fields.pop("video", None) or an_upload("video", tenant_id=tenant_id),
+        "audio": fields.pop("audio", None) or an_upload("audio", tenant_id=tenant_id),
         "options": {"steps": 20, "guidance": 1.5, "seed": 1247},
         "submitted_by": "a test",
     }
@@ -53,23 +53,3 @@ def a_job(**fields: Any) -> Job:
 
 def a_queued_job(**fields: Any) -> Job:
     return a_job(**{"state": State.QUEUED, "queued_at": timezone.now(), **fields})
-
-
-def a_result(**changes: Any) -> dict[str, Any]:
-    """What a worker tells of a finished file: 251 frames at 25 a second, 10.04 seconds."""
-    return {
-        "frames": 251,
-        "synced_frames": 251,
-        "passed_through": [],
-        "frame_rate": "25/1",
-        "duration_numerator": 251,
-        "duration_denominator": 25,
-        "width": 1280,
-        "height": 720,
-        "size_bytes": 2_000_000,
-        "sha256": "0" * 64,
-        "model": {"name": "demo", "label": "demo model", "version": "1", "demo": True},
-        "device": "cpu",
-        "processing_seconds": 120.48,
-        **changes,
-    }

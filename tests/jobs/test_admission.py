@@ -11,6 +11,7 @@ from jobs.clock import database_now
 from jobs.models import Attempt, Job
 from messaging.models import OutboxMessage
 from tenants.context import acting_for, as_operator
+from tenants.models import Limits, Tenant
 from tests.making import a_queued_job, a_tenant
 
 
@@ -86,6 +87,26 @@ def test_fewer_lanes_than_jobs_at_work_admit_nothing(db):
     with acting_for(small.id):
         a_queued_job(lane=0)
         a_queued_job()
+    assert run_admission() == 0
+
+
+def test_a_lowered_limit_counts_the_jobs_in_lanes_above_it(db):
+    tenant = a_tenant("Shrinking", jobs_at_once=3)
+    with acting_for(tenant.id):
+        first, *_ = [a_queued_job() for _ in range(5)]
+    assert run_admission() == 3
+    with as_operator("lower the limit"):
+        Limits.objects.filter(tenant=tenant).update(jobs_at_once=1)
+    with acting_for(tenant.id):
+        lifecycle.cancel(first.id, by="a test")
+    assert run_admission() == 0
+
+
+def test_a_suspended_tenants_jobs_wait(acme):
+    with acting_for(acme.id):
+        a_queued_job()
+    with as_operator("suspend"):
+        Tenant.objects.filter(id=acme.id).update(suspended_at=timezone.now())
     assert run_admission() == 0
 
 

@@ -11,6 +11,7 @@ from jobs.models import Attempt, Job, State
 from jobs.reconciling import reconcile
 from messaging.models import OutboxMessage
 from tenants.context import acting_for, as_operator
+from tests.jobs.results import KEY, RESULT
 from tests.making import a_job, a_queued_job
 
 
@@ -71,3 +72,20 @@ def test_a_probe_that_was_never_heard_of_is_asked_for_again(acme):
     assert repaired()["probes"] == 1
     with as_operator("look"):
         assert OutboxMessage.objects.filter(actor="probe_job").count() == 1
+
+
+def test_a_cancel_whose_worker_died_is_carried_out(acme, sent):
+    with acting_for(acme.id):
+        lifecycle.claim(sent.id, worker="gpu-1", lease=-1)
+        lifecycle.cancel(sent.id, by="a test")
+    assert repaired()["leases"] == 1
+    with acting_for(acme.id):
+        assert Job.objects.get().state == State.CANCELED
+
+
+def test_a_job_that_has_ended_is_never_touched(acme, sent):
+    with acting_for(acme.id):
+        attempt = lifecycle.claim(sent.id, worker="gpu-1", lease=300)
+        lifecycle.succeed(attempt.id, fence=1, result=RESULT, output_key=KEY)
+    make_old(sent)
+    assert set(repaired().values()) == {0}
