@@ -1,0 +1,148 @@
+"""The New job page: uploads in parts for a session, and the form without JavaScript."""
+
+from uuid import uuid4
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from jobs.models import Job, Upload
+from messaging.ids import new_id
+from tenants.context import acting_for
+from tenants.models import Limits
+
+pytestmark = pytest.mark.django_db(transaction=True)
+START, SUBMIT, NEW = (reverse(f"portal:{n}") for n in ("start_upload", "submit_job", "new_job"))
+BODY = b"0123456789"
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings, tmp_path):
+    settings.MEDIA_ROOT = settings.WORK_ROOT = tmp_path
+    for name in ("inputs", "outputs"):
+        options = {"location": tmp_path / name}
+        settings.STORAGES[name] = settings.STORAGES[name] | {"OPTIONS": options}
+
+
+def started(browser, kind="video", **asked):
+    named = {"kind": kind, "name": f"{kind}.mp4", "size_bytes": len(BODY)}
+    return browser.post(START, named | asked)
+
+
+def sent(browser, kind):
+    """The id of a complete upload."""
+    plan = started(browser, kind).json()
+    for part in plan["parts"]:
+        assert browser.put(part["url"], BODY).status_code == 200
+    assert browser.post(plan["complete_url"]).json()["state"] == "ready"
+    return plan["id"]
+
+
+def pair(browser):
+    return {"video": sent(browser, "video"), "audio": sent(browser, "audio")}
+
+
+def test_two_files_in_parts_become_a_job(studio):
+    asked = pair(studio.browser) | {"steps": "25", "guidance": "2.0", "consent_note": "J. Doe"}
+    answer = studio.browser.post(SUBMIT, asked)
+    assert answer.status_code == 202
+    with acting_for(studio.tenant.id):
+        job = Job.objects.get(id=answer.json()["id"])
+    assert (job.state, job.consent_note) == ("validating", "J. Doe")
+    assert (job.options["steps"], job.options["guidance"]) == (25, 2.0)
+    assert (job.submitted_by, job.member_id) == (studio.owner.email, studio.owner.id)
+    assert studio.browser.get(answer.json()["url"]).status_code == 200
+
+
+def test_addresses_of_parts_are_of_the_pages_own_origin(studio):
+    (part,) = started(studio.browser).json()["parts"]
+    assert part["url"].startswith("/")
+
+
+def test_an_upload_goes_on_where_it_was_interrupted(studio):
+    plan = started(studio.browser).json()
+    studio.browser.put(plan["parts"][0]["url"], BODY)
+    again = started(studio.browser, resume=plan["id"]).json()
+    assert again["id"] == plan["id"] and again["parts"] == []
+
+
+def test_another_file_does_not_go_on_with_an_old_upload(studio):
+    plan = started(studio.browser).json()
+    assert started(studio.browser, resume=plan["id"], size_bytes=11).json()["id"] != plan["id"]
+    assert started(studio.browser, resume=new_id()).status_code == 201
+
+
+def test_nobody_goes_on_with_or_completes_another_tenants_upload(make_studio):
+    mine, theirs = make_studio("Alder"), make_studio("Birch")
+    plan = started(theirs.browser).json()
+    assert started(mine.browser, resume=plan["id"]).json()["id"] != plan["id"]
+    assert mine.browser.post(plan["complete_url"]).status_code == 404
+    video = sent(theirs.browser, "video")
+    asked = {"video": video, "audio": sent(mine.browser, "audio")}
+    assert mine.browser.post(SUBMIT, asked).json()["code"] == "unknown_upload"
+
+
+def test_an_upload_that_lacks_a_part_is_not_complete(studio):
+    answer = studio.browser.post(started(studio.browser).json()["complete_url"])
+    assert (answer.status_code, answer.json()["code"]) == (409, "upload_incomplete")
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_sent(studio):
+    with acting_for(studio.tenant.id):
+        Limits.objects.update(upload_bytes=9)
+    answer = started(studio.browser)
+    assert (answer.status_code, answer.json()["code"]) == (413, "upload_too_large")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "picture"}, {"size_bytes": "0"}, {"size_bytes": "many"}, {"name": ""}]
+)
+def test_a_senseless_upload_is_refused(studio, wrong):
+    assert started(studio.browser, **wrong).status_code == 400
+
+
+@pytest.mark.parametrize("wrong", [{"steps": "19"}, {"steps": "51"}, {"guidance": "3.1"}])
+def test_an_option_out_of_range_is_refused_with_a_sentence(studio, wrong):
+    answer = studio.browser.post(SUBMIT, pair(studio.browser) | wrong)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_option")
+
+
+def test_a_second_click_finds_the_first_ones_job(studio):
+    asked = pair(studio.browser) | {"submission": str(uuid4())}
+    first, second = (studio.browser.post(SUBMIT, asked).json()["id"] for _ in range(2))
+    assert first == second
+
+
+def test_without_javascript_a_small_pair_is_sent_with_the_form(studio):
+    files = {kind: SimpleUploadedFile(f"{kind}.mp4", BODY) for kind in ("video", "audio")}
+    answer = studio.browser.post(NEW, files | {"steps": "20", "guidance": "1.5"})
+    assert answer.status_code == 302
+    with acting_for(studio.tenant.id):
+        assert answer.url == reverse("portal:job", args=[Job.objects.get().id])
+        assert Upload.objects.count() == 2
+
+
+def test_a_form_without_a_voice_says_so(studio):
+    answer = studio.browser.post(NEW, {"video": SimpleUploadedFile("v.mp4", BODY)})
+    assert answer.status_code == 400 and "Choose a video and a voice" in answer.text
+
+
+def test_a_form_that_is_too_large_is_refused_unread_with_the_other_way(studio, settings):
+    settings.FORM_LIMIT_BYTES = 0
+    files = {"video": SimpleUploadedFile("v.mp4", bytes(70_000))}
+    answer = studio.browser.post(NEW, files)
+    assert answer.status_code == 413 and "sends larger files in parts" in answer.text
+
+
+def test_the_form_asks_for_its_token(studio):
+    browser = type(studio.browser)(enforce_csrf_checks=True)
+    browser.cookies = studio.browser.cookies
+    for address in (NEW, START, SUBMIT, reverse("portal:keys")):
+        assert browser.post(address, {}).status_code == 403
+
+
+def test_the_sample_pair_can_be_fetched(studio):
+    for kind, ends in (("video", "face.mp4"), ("audio", "voice.wav")):
+        answer = studio.browser.get(reverse("portal:sample", args=[kind]))
+        assert ends in answer.headers["Content-Disposition"]
+    assert studio.browser.get(reverse("portal:sample", args=["other"])).status_code == 404
