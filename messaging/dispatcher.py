@@ -18,7 +18,7 @@ from django.db import connections
 
 from messaging.broker import Broker
 from messaging.outbox import CHANNEL
-from messaging.sending import send_due
+from messaging.sending import send_due, take_over
 from messaging.timers import Clock
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ class Dispatcher:
 
     def _lead(self, connection: psycopg.Connection) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
-        log.info("dispatcher_led")
+        log.info("dispatcher_led", took_over=take_over())
         self.leading.set()
         try:
             while not self.stop.is_set():

@@ -49,6 +49,18 @@ def send_due(broker: Broker) -> int:
     return sent
 
 
+def take_over() -> int:
+    """Let go what an earlier leader claimed and never marked; how many messages.
+
+    It died, or is about to learn that it leads no more. If it still sends one of them, the queue
+    folds the second into the first, or the actor finds its work done.
+    """
+    with operating("take over the outbox"):
+        return OutboxMessage.objects.filter(sent_at=None, claimed_until__gt=Now()).update(
+            claimed_until=None
+        )
+
+
 def _claim() -> list[OutboxMessage]:
     """Rows are found by their state and never by "newer than the last one sent": transactions
     commit in another order than that of their ids."""

@@ -10,7 +10,7 @@ from messaging.errors import MissingGroup, UnknownQueue
 from messaging.ids import new_id
 from messaging.models import OutboxMessage
 from messaging.outbox import enqueue, prune
-from messaging.sending import operating, send_due
+from messaging.sending import operating, send_due, take_over
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,8 +68,7 @@ def test_a_death_between_sending_and_marking_sends_again_with_the_same_deduplica
         send_due(broker)
     assert queue.size == 1 and row(message).sent_at is None
     assert send_due(broker) == 0  # the dead process's claim holds for a minute
-    with operating("test"):
-        OutboxMessage.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert take_over() == 1  # the next leader does so at once
     assert send_due(broker) == 1
     assert queue.size == 1  # folded into the first by the queue
     assert row(message).sent_at is not None
@@ -96,6 +95,14 @@ def test_a_message_that_fails_holds_up_no_other(broker, settings, tasks):
 def test_a_message_waits_for_its_time(broker, queue):
     write(not_before=timezone.now() + timedelta(hours=1))
     assert send_due(broker) == 0
+
+
+def test_a_claim_runs_out_by_itself(broker, queue):
+    message = write()
+    with operating("test"):
+        before = timezone.now() - timedelta(seconds=1)
+        OutboxMessage.objects.filter(id=message.id).update(claimed_until=before)
+    assert send_due(broker) == 1
 
 
 def test_a_row_in_another_dispatchers_hands_is_left_to_it(broker, queue):
