@@ -116,7 +116,7 @@ def explain(problem: OSError) -> str:
 
 def main() -> int:
     given = arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         run(given)

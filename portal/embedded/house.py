@@ -17,6 +17,7 @@ from portal.environment import ROOT
 
 PATIENCE_SECONDS = 60
 PROCFILE = ROOT / "Procfile"
+PRIVATE = ("media", "work", "mail", "results", "static")
 
 Say = Callable[[str], None]
 
@@ -33,6 +34,8 @@ class House:
         self.postgres = Postgres(home)
         self.state = self.postgres.state
         self.sign_in: dict[str, str] = {}
+        for folder in PRIVATE:
+            (home / folder).mkdir(mode=0o700, exist_ok=True)
         self._choose_ports(web_port)
         self.processes = Processes(home, self._environment())
 
