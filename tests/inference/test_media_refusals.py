@@ -1,4 +1,6 @@
+import contextlib
 import os
+from fractions import Fraction
 
 import av
 import pytest
@@ -84,6 +86,46 @@ def test_more_than_the_limits_allow_is_refused(tmp_path, limits):
     probe(path)
     with pytest.raises(errors.MediaTooLarge):
         probe(path, limits=limits)
+
+
+def test_a_picture_that_grows_on_its_way_meets_the_limit_too(tmp_path):
+    path = tmp_path / "a.ts"
+    parts = [
+        clips.film(tmp_path / f"{side}.ts", clips.numbered(25, side, side), options={"g": "5"})
+        for side in (64, 256)
+    ]
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+
+    def shown(limits):
+        with open_frames(path, Fraction(1), limits=limits) as frames:
+            return [frame.number for frame in frames]
+
+    assert len(shown(MediaLimits())) == 25
+    small = MediaLimits(max_pixels=64 * 64)
+    with (
+        open_frames(path, Fraction(3), limits=small) as frames,
+        contextlib.suppress(errors.DamagedMedia),
+    ):
+        assert max(frame.number for frame in frames) < 25
+
+
+def test_a_film_whose_sound_cannot_be_read_is_a_film_without_sound(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("mjpeg", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuvj420p"
+        voice = out.add_stream("wavpack", rate=48000, layout="mono")
+        for picture in clips.numbered(10):
+            out.mux(video.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        for frame in clips.sine(0.4):
+            out.mux(voice.encode(frame))
+        out.mux(video.encode(None))
+        out.mux(voice.encode(None))
+    info = probe(path)
+    assert info.video is not None
+    assert info.audio is None
+    with pytest.raises(errors.UnsupportedMedia, match="wavpack"):
+        read_sound(path, tmp_path / "spool")
 
 
 def test_a_decoder_that_is_not_on_the_list_is_refused(tmp_path):

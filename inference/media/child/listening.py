@@ -21,7 +21,7 @@ LONGEST_GAP_SECONDS = 60
 
 
 def sound(request: dict[str, Any], limits: MediaLimits) -> None:
-    with opening.opened(request["source"], limits) as container:
+    with opening.opened(request["source"]) as container:
         stream = opening.audio_stream(container)
         Listener(stream, limits).listen(container.demux(stream))
 

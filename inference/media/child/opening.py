@@ -47,13 +47,13 @@ class Source:
 
 
 @contextlib.contextmanager
-def opened(fd: int, limits: MediaLimits) -> Iterator[InputContainer]:
+def opened(fd: int) -> Iterator[InputContainer]:
     """The file's container. Refuses whatever is not on the lists, before it is parsed."""
     try:
         container = av.open(
             Source(fd),
             "r",
-            options=_options(limits),
+            options=_options(),
             buffer_size=READ_BYTES,
             metadata_errors="ignore",
         )
@@ -63,13 +63,12 @@ def opened(fd: int, limits: MediaLimits) -> Iterator[InputContainer]:
         yield container
 
 
-def _options(limits: MediaLimits) -> dict[str, str]:
+def _options() -> dict[str, str]:
     return {
         "format_whitelist": ",".join(DEMUXERS),
         "codec_whitelist": ",".join(VIDEO_DECODERS + AUDIO_DECODERS),
         # Not even `file`: the demuxer reads what it was handed, and nothing that this names.
         "protocol_whitelist": "none",
-        "max_pixels": str(limits.max_pixels),
     }
 
 
@@ -101,6 +100,8 @@ def video_stream(container: InputContainer, limits: MediaLimits) -> av.VideoStre
             f" at most {limits.max_frame_rate} are allowed.",
         )
     _check_whole(container, stream)
+    # A stream may change its size on the way: the decoder holds to the limit as well.
+    stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
     stream.codec_context.thread_count = min(DECODER_THREADS, len(os.sched_getaffinity(0)))
     stream.codec_context.thread_type = "AUTO"
     return stream

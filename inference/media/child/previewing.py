@@ -27,14 +27,14 @@ BEAT_FRAMES = 25
 
 def preview(request: dict[str, Any], limits: MediaLimits) -> None:
     source, outputs, made = request["source"], request["outputs"], []
-    with opening.opened(source, limits) as container:
+    with opening.opened(source) as container:
         info = probing.describe(container, limits)
     if info.video is not None:
-        with opening.opened(source, limits) as container:
+        with opening.opened(source) as container:
             write_poster(container, limits, outputs["poster"], info.duration)
         made.append("poster")
     if info.video is not None and not info.video.playable_in_browser:
-        with opening.opened(source, limits) as container:
+        with opening.opened(source) as container:
             write_film(container, limits, outputs["preview"], info)
         made.append("preview")
     wire.send(REPLY, {"kind": "made", "files": made})

@@ -1,5 +1,6 @@
 """Headers, the first picture and the first samples."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -19,15 +20,17 @@ WEBM_CODECS = {"vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1"}
 
 
 def probe(request: dict[str, Any], limits: MediaLimits) -> None:
-    with opening.opened(request["source"], limits) as container:
+    with opening.opened(request["source"]) as container:
         info = describe(container, limits)
     wire.send(REPLY, {"kind": "info"} | info.to_mapping())
 
 
 def describe(container: InputContainer, limits: MediaLimits) -> MediaInfo:
     """Raises Refused unless there is a picture or a sound, and its beginning can be decoded."""
-    video = _optional("no_video_stream", lambda: opening.video_stream(container, limits))
-    audio = _optional("no_audio_stream", lambda: opening.audio_stream(container))
+    video = _optional({"no_video_stream"}, lambda: opening.video_stream(container, limits))
+    # Whatever sound a film brings is not used: one that can't be read is none.
+    bearable = {"no_audio_stream"} | ({"unsupported_media", "damaged_media"} if video else set())
+    audio = _optional(bearable, lambda: opening.audio_stream(container))
     if video is None and audio is None:
         raise Refused("unsupported_media", opening.NOT_MEDIA)
     duration = _duration(container, [stream for stream in (video, audio) if stream])
@@ -43,11 +46,11 @@ def describe(container: InputContainer, limits: MediaLimits) -> MediaInfo:
     )
 
 
-def _optional(code: str, find: Any) -> Any:
+def _optional(bearable: set[str], find: Callable[[], Any]) -> Any:
     try:
         return find()
     except Refused as refusal:
-        if refusal.code != code:
+        if refusal.code not in bearable:
             raise
         return None
 

@@ -38,7 +38,7 @@ class Reel:
     def forwards(self) -> Iterator[av.VideoFrame]:
         """All frames from the first; the first pass also notes their times."""
         first_pass = not self.stamps
-        with opening.opened(self.fd, self.limits) as container:
+        with opening.opened(self.fd) as container:
             stream = opening.video_stream(container, self.limits)
             for number, frame in enumerate(self._decoded(container, stream, count=first_pass)):
                 if first_pass:
@@ -80,7 +80,7 @@ class Reel:
     def _sought(self, start: int, low: int, high: int, shape: Upright) -> dict[int, list[Plane]]:
         wanted = {self.stamps[number]: number for number in range(low, high + 1)}
         found: dict[int, list[Plane]] = {}
-        with opening.opened(self.fd, self.limits) as container:
+        with opening.opened(self.fd) as container:
             stream = opening.video_stream(container, self.limits)
             try:
                 container.seek(self.stamps[start] or 0, stream=stream)

@@ -39,7 +39,7 @@ class Projector:
 
     def __init__(self, reel: Reel, seconds: Fraction, limits: MediaLimits) -> None:
         self.reel, self.limits = reel, limits
-        with opening.opened(reel.fd, limits) as container:
+        with opening.opened(reel.fd) as container:
             stream = opening.video_stream(container, limits)
             first = _first(container.decode(stream))
             self.shape = Upright.of(first)
