@@ -106,7 +106,9 @@ def chart(days: list[Usage]) -> charts.Chart:
 
 
 def title(day: Usage) -> str:
-    return f"{date_format(day.day, 'D j M')}: {in_seconds(day.output_seconds)}, {day.videos} videos"
+    delivered = in_seconds(day.output_seconds) if day.videos else "nothing"
+    videos = f", {day.videos} video{'' if day.videos == 1 else 's'}" if day.videos else ""
+    return f"{date_format(day.day, 'D j M')}: {delivered}{videos}"
 
 
 def label(day: Usage) -> str:

@@ -79,7 +79,7 @@ def test_nobody_goes_on_with_or_completes_another_tenants_upload(make_studio):
     assert mine.browser.post(plan["complete_url"]).status_code == 404
     video = sent(theirs.browser, "video")
     asked = {"video": video, "audio": sent(mine.browser, "audio")}
-    assert mine.browser.post(SUBMIT, asked).json()["code"] == "unknown_upload"
+    assert mine.browser.post(SUBMIT, asked).json()["code"] == "upload_not_found"
 
 
 def test_an_upload_that_lacks_a_part_is_not_complete(studio):

@@ -47,7 +47,7 @@ def test_a_month_shows_totals_a_bar_and_a_row_a_day(studio, deliver):
     page = studio.browser.get(MAY).text
     assert "May 2026" in page and "30.0 s" in page and "2 min 06 s" in page
     assert page.count("<title>") == 1 + 31
-    assert "Sun 3" in page and "Sat 9" in page and "Mon 4" not in page
+    assert ">Sun 3<" in page and ">Sat 9<" in page and ">Mon 4<" not in page
 
 
 def test_an_empty_month_says_so(studio):
@@ -60,7 +60,7 @@ def test_a_month_ends_in_the_tenants_own_zone(studio, deliver):
         studio.tenant.save()
     deliver(datetime(2026, 4, 30, 22, 30, tzinfo=UTC))  # half past midnight in Berlin
     page = studio.browser.get(MAY).text
-    assert "Europe/Berlin, UTC+02:00" in page and "Fri 1" in page
+    assert "Europe/Berlin, UTC+02:00" in page and ">Fri 1<" in page
     assert "Nothing" in studio.browser.get(reverse("portal:usage_month", args=[2026, 4])).text
 
 
@@ -79,9 +79,7 @@ def test_a_month_that_does_not_exist_is_not_found(studio, year, month):
 def test_the_table_can_be_had_as_csv(studio, deliver):
     deliver(datetime(2026, 5, 3, 12, tzinfo=UTC), Fraction(1001, 100))
     answer = studio.browser.get(reverse("portal:usage_csv", args=[2026, 5]))
-    assert (
-        answer.headers["Content-Disposition"] == 'attachment; filename="viseme-usage-2026-05.csv"'
-    )
+    assert 'attachment; filename="viseme-usage-2026-05.csv"' in str(answer.headers)
     rows = rows_of(answer)
     assert len(rows) == 31
     third = {"day": "2026-05-03", "videos": "1", "output_seconds": "10.010"}
