@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from inference.options import GUIDANCE_RANGE, SEED_RANGE, STEPS_RANGE
@@ -116,6 +116,7 @@ class JobLinks(serializers.Serializer):
     cancel = serializers.URLField()
 
 
+@extend_schema_serializer(component_name="Job")
 class JobShape(serializers.Serializer):
     """A job as it is now."""
 
@@ -187,6 +188,7 @@ class Part(serializers.Serializer):
     url = serializers.URLField(help_text="Where the bytes of the part go; good for an hour.")
 
 
+@extend_schema_serializer(component_name="Upload")
 class UploadShape(serializers.Serializer):
     """An upload; `parts` are those still missing, each with where to send it."""
 
@@ -238,6 +240,7 @@ class ProblemDetail(serializers.Serializer):
     detail = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="Problem")
 class ProblemShape(serializers.Serializer):
     """RFC 9457. `code` is stable; `detail` is for people and may change."""
 

@@ -1,0 +1,58 @@
+from jobs import lifecycle
+from tenants.context import acting_for
+from tests.jobs.api.delivering import claimed, delivered, failed
+
+
+def status(studio, job_id):
+    answer = studio.client.get(f"/status/{job_id}")
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+def test_a_running_job_tells_its_phase_percent_and_attempt(acme):
+    job_id = acme.process().json()["id"]
+    attempt = claimed(acme, job_id)
+    with acting_for(acme.tenant.id):
+        lifecycle.beat(attempt.id, fence=attempt.fence, stage="generate", percent=40, lease=300)
+    job = status(acme, job_id)
+    assert (job["state"], job["phase"], job["percent"], job["attempt"]) == (
+        "processing",
+        "generate",
+        40,
+        1,
+    )
+    assert job["waiting_for"] == ""
+    assert job["started_at"].endswith("Z")
+
+
+def test_a_finished_job_says_that_the_demo_model_made_it(acme, tmp_path):
+    job = status(acme, delivered(acme, tmp_path))
+    assert job["state"] == "succeeded"
+    assert job["model"] == {"label": "demo model", "demo": True}
+    assert job["result"]["seconds"] == 10.04
+    assert job["error"] is None
+
+
+def test_a_failed_job_tells_code_sentence_and_hint(acme):
+    job = status(acme, failed(acme))
+    assert job["state"] == "failed"
+    assert job["error"] == {
+        "code": "no_face",
+        "message": "No face was found.",
+        "hint": "Show one.",
+    }
+
+
+def test_both_addresses_show_the_same(acme):
+    job_id = acme.process().json()["id"]
+    assert status(acme, job_id) == acme.client.get(f"/v1/jobs/{job_id}").json()
+
+
+def test_the_browsers_time_zone_changes_no_timestamp(acme):
+    job_id = acme.process().json()["id"]
+    acme.client.cookies["viewer_zone"] = "Asia/Tokyo"
+    assert status(acme, job_id)["created_at"].endswith("Z")
+
+
+def test_an_answer_is_not_to_be_cached(acme):
+    assert "no-store" in acme.client.get("/v1/jobs")["Cache-Control"]
