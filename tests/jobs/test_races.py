@@ -1,0 +1,131 @@
+"""Two at the same moment, each on a connection of its own: one wins, nothing is done twice."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from billing.models import UsageRecord
+from jobs import lifecycle
+from jobs.admission import admit
+from jobs.errors import JobError, NotClaimable, StaleAttempt
+from jobs.models import Attempt, Job, State
+from jobs.submission import submit
+from messaging.models import OutboxMessage
+from tenants.context import acting_for, as_operator
+from tests import making
+from tests.jobs.results import KEY, RESULT
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def acme():
+    return making.a_tenant("Acme")
+
+
+@pytest.fixture
+def runnable(acme) -> Job:
+    with acting_for(acme.id):
+        return making.a_queued_job(lane=0)
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """What each call returned or raised, begun together."""
+    gate = threading.Barrier(len(calls))
+    outcomes: list[Any] = [None] * len(calls)
+
+    def run(place: int, call: Callable[[], Any]) -> None:
+        gate.wait()
+        try:
+            outcomes[place] = call()
+        except JobError as refusal:
+            outcomes[place] = refusal
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return outcomes
+
+
+def acting(tenant, operation: Callable[..., Any], *args: Any, **told: Any) -> Callable[[], Any]:
+    def call() -> Any:
+        with acting_for(tenant.id):
+            return operation(*args, **told)
+
+    return call
+
+
+def kinds(outcomes: list[Any]) -> list[str]:
+    return sorted(type(outcome).__name__ for outcome in outcomes)
+
+
+def test_of_four_workers_that_claim_one_job_one_gets_it(acme, runnable):
+    claims = [
+        acting(acme, lifecycle.claim, runnable.id, worker=f"gpu-{n}", lease=60) for n in range(4)
+    ]
+    assert kinds(at_once(*claims)) == ["Attempt", *[NotClaimable.__name__] * 3]
+    with acting_for(acme.id):
+        assert Attempt.objects.count() == 1
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_a_cancel_and_a_success_cannot_both_win(acme, runnable, turn):
+    with acting_for(acme.id):
+        attempt = lifecycle.claim(runnable.id, worker="gpu-1", lease=60)
+    told = {"fence": 1, "result": RESULT, "output_key": KEY}
+    at_once(
+        acting(acme, lifecycle.succeed, attempt.id, **told),
+        acting(acme, lifecycle.cancel, runnable.id, by="a test"),
+    )
+    with acting_for(acme.id):
+        job = Job.objects.get(id=runnable.id)
+        assert job.state in (State.SUCCEEDED, State.CANCELED)
+        assert UsageRecord.objects.count() == (job.state == State.SUCCEEDED)
+
+
+def test_a_success_told_four_times_at_once_is_recorded_once(acme, runnable):
+    with acting_for(acme.id):
+        attempt = lifecycle.claim(runnable.id, worker="gpu-1", lease=60)
+    told = {"fence": 1, "result": RESULT, "output_key": KEY}
+    outcomes = at_once(*[acting(acme, lifecycle.succeed, attempt.id, **told) for _ in range(4)])
+    assert kinds(outcomes) == ["Job", *[StaleAttempt.__name__] * 3]
+    with acting_for(acme.id):
+        assert UsageRecord.objects.count() == 1
+
+
+def test_one_request_sent_four_times_at_once_is_one_job(acme):
+    with acting_for(acme.id):
+        video, audio = making.an_upload("video"), making.an_upload("audio")
+    told = {
+        "video_id": video.id,
+        "audio_id": audio.id,
+        "options": {},
+        "submitted_by": "a test",
+        "idempotency_key": "k",
+    }
+    outcomes = at_once(*[acting(acme, submit, **told) for _ in range(4)])
+    assert len({job.id for job, _ in outcomes}) == 1
+    assert sorted(replayed for _, replayed in outcomes) == [False, True, True, True]
+    with as_operator("count"):
+        assert OutboxMessage.objects.filter(actor="probe_job").count() == 1
+
+
+def test_two_dispatchers_at_once_admit_each_job_once(acme):
+    with acting_for(acme.id):
+        for _ in range(4):
+            making.a_queued_job()
+
+    def turn() -> int:
+        with as_operator("a test"):
+            return admit()
+
+    assert sum(at_once(turn, turn, turn)) == 2
+    with as_operator("count"):
+        assert OutboxMessage.objects.filter(actor="lipsync").count() == 2
