@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from jobs import lifecycle, submission
+from jobs import lifecycle, metrics, submission
 from jobs.clock import database_now
 from jobs.models import Attempt, Job, State
 from messaging.models import OutboxMessage
@@ -42,6 +42,8 @@ def _give_up_leases(now: datetime) -> int:
         if job is not None:
             count += 1
             log.warning("attempt_lost", job_id=str(job.id), attempt_id=str(attempt_id))
+            if job.state == State.FAILED:
+                metrics.failed_jobs.labels(job.error_code).inc()
     return count
 
 

@@ -8,7 +8,7 @@ and the job is dispatched again; the fence keeps two workers from both finishing
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from jobs import lifecycle, metrics, storage
 from jobs.child import EngineFailed, ModelChild
 from jobs.errors import NotClaimable, StaleAttempt
 from jobs.keeper import CancelRequested, HandOver, Keeper, LeaseLost
+from jobs.models import Job, State
 from jobs.producing import Order, attempt_folder, produce
 from messaging.broker import Broker
 from messaging.crashpoints import crash_point
@@ -85,23 +86,28 @@ class Supervisor:
         owner = (order.attempt_id, order.tenant_id, order.fence)
         with Keeper(*owner, hold, self.broker.stopping) as keeper:
             try:
-                self._deliver(order, keeper)
+                self._see_through(order, keeper)
             except (LeaseLost, StaleAttempt) as lost:
                 metrics.lost_attempts.inc()
                 raise NotOurs(str(lost)) from lost
-            except HandOver:
-                _settle(order, lifecycle.release)
-                log.info("attempt_handed_over")
-            except CancelRequested:
-                _settle(order, lifecycle.finish_cancel)
-                log.info("attempt_canceled")
-            except EngineFailed as problem:
-                self._fail(order, problem)
-            except (OperationalError, InterfaceError):
-                raise  # its end can't be recorded: the lease runs out, the job is tried again
-            except Exception:  # storage out of reach, disk full, a mistake of ours
-                log.exception("attempt_broke")
-                self._fail(order, EngineFailed("worker_fault", WORKER_FAULT))
+
+    def _see_through(self, order: Order, keeper: Keeper) -> None:
+        """One of the five ends of an attempt. Raises LeaseLost, StaleAttempt."""
+        try:
+            self._deliver(order, keeper)
+        except HandOver:
+            _settle(order, lifecycle.release)
+            log.info("attempt_handed_over")
+        except CancelRequested:
+            _settle(order, lifecycle.finish_cancel)
+            log.info("attempt_canceled")
+        except EngineFailed as problem:
+            self._fail(order, problem)
+        except (LeaseLost, StaleAttempt, OperationalError, InterfaceError):
+            raise  # nothing can be recorded: the lease runs out, the job is tried again
+        except Exception:  # storage out of reach, disk full, a mistake of ours
+            log.exception("attempt_broke")
+            self._fail(order, EngineFailed("worker_fault", WORKER_FAULT))
 
     def _deliver(self, order: Order, keeper: Keeper) -> None:
         begun = time.monotonic()
@@ -109,36 +115,44 @@ class Supervisor:
             file, facts = produce(order, folder, self.model, keeper)
             keeper.report("finish", 99)
             key = storage.put_result(file, order.tenant_id, order.job_id, order.attempt_id)
-        seconds = time.monotonic() - begun
-        result = {**facts, "processing_seconds": round(seconds, 3)}
-        _settle(order, lifecycle.succeed, result=result, output_key=key)
+        seconds = round(time.monotonic() - begun, 3)
+        result = {**facts, "processing_seconds": seconds}
+        job = _settle(order, lifecycle.succeed, result=result, output_key=key)
         crash_point("lipsync.succeeded")
+        if job.state == State.CANCELED:  # the cancel came between the last step and the commit
+            storage.outputs().delete(key)
+            log.info("attempt_canceled")
+            return
         metrics.videos_processed.inc()
         metrics.processing_seconds.observe(seconds)
-        log.info("job_succeeded", seconds=round(seconds, 1), size_bytes=facts["size_bytes"])
+        log.info("job_succeeded", seconds=seconds, size_bytes=facts["size_bytes"])
 
     def _fail(self, order: Order, problem: EngineFailed) -> None:
         """A refusal ends the job, a fault tries again; how often, lifecycle.fail() knows."""
         told = {"code": problem.code, "message": problem.message, "hint": problem.hint}
-        _settle(order, lifecycle.fail, **told, retry=not problem.refusal)
+        job = _settle(order, lifecycle.fail, **told, retry=not problem.refusal)
         metrics.failed_attempts.labels(problem.code).inc()
-        log.warning("attempt_failed", code=problem.code, reason=problem.message)
+        if job.state == State.FAILED:
+            metrics.failed_jobs.labels(problem.code).inc()
+        log.warning("attempt_failed", code=problem.code, reason=problem.message, job=job.state)
 
 
-def _settle(order: Order, operation: Callable[..., Any], **told: Any) -> None:
+def _settle(order: Order, operation: Callable[..., Job], **told: Any) -> Job:
     """Record the end of an attempt, patient with a database that is away for some seconds.
 
     A commit whose answer was lost shows as StaleAttempt at the next try: then the message is left
     alone, and whoever receives it again finds the work done.
     """
-    for left in reversed(range(TRIES)):
+    for _ in range(TRIES - 1):
         try:
-            with acting_for(order.tenant_id):
-                operation(order.attempt_id, fence=order.fence, **told)
-            return
+            return _once(order, operation, told)
         except (OperationalError, InterfaceError) as problem:
             connections.close_all()
-            if not left:
-                raise
             log.warning("end_not_recorded_yet", problem=str(problem))
             time.sleep(PAUSE_SECONDS)
+    return _once(order, operation, told)
+
+
+def _once(order: Order, operation: Callable[..., Job], told: Mapping[str, Any]) -> Job:
+    with acting_for(order.tenant_id):
+        return operation(order.attempt_id, fence=order.fence, **told)

@@ -1,0 +1,219 @@
+"""One attempt seen through by the supervisor, with a real queue and a stub for the model."""
+
+import json
+import threading
+from types import SimpleNamespace
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from jobs import lifecycle, storage, submission, uploads, worker
+from jobs.child import ModelChild
+from jobs.models import Attempt, Job
+from jobs.worker import Supervisor
+from messaging.errors import NotOurs
+from tenants import people
+from tenants.context import acting_for, as_operator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Message:
+    """What the supervisor needs of a received message; nothing here is worth extending."""
+
+    lost = False
+    queue_url = receipt = message_id = "none"
+    hidden_since = float("inf")
+
+
+@pytest.fixture
+def plan(tmp_path, settings):
+    """Tell the stub how to behave."""
+    settings.MODEL_CHILD_MODULE = "tests.stub_child"
+    settings.MODEL_BUNDLE = tmp_path
+    settings.WORK_ROOT = tmp_path / "work"
+    settings.PROGRESS_SECONDS = 0.05
+    return lambda **behavior: (tmp_path / "stub.json").write_text(json.dumps(behavior))
+
+
+@pytest.fixture
+def supervisor(plan):
+    broker = SimpleNamespace(client=None, stopping=threading.Event())
+    supervisor = Supervisor(ModelChild(), broker)
+    yield supervisor
+    supervisor.model.stop()
+
+
+@pytest.fixture
+def job(db):
+    with as_operator("make a test's tenant"):
+        tenant = people.create_tenant("A studio")
+    kinds = ("video", "audio")
+    files = [
+        uploads.receive_file(tenant.id, kind, SimpleUploadedFile(f"{kind}.mp4", b"bytes" * 99))
+        for kind in kinds
+    ]
+    ids = dict(zip(("video_id", "audio_id"), (file.id for file in files), strict=True))
+    with acting_for(tenant.id):
+        job, _ = submission.submit(**ids, options={}, submitted_by="a test")
+        return admitted(lifecycle.accept_probe(job.id))
+
+
+def admitted(job):
+    job.lane = 0
+    job.save(update_fields=["lane"])
+    lifecycle.dispatch(job)
+    return job
+
+
+def seen(job):
+    with as_operator("look"):
+        return Job.objects.get(id=job.id)
+
+
+def work(supervisor, job):
+    supervisor.work(job.id, job.tenant_id, Message())
+
+
+def test_a_job_is_delivered_with_size_and_hash_of_the_file_itself(supervisor, job):
+    work(supervisor, job)
+    done = seen(job)
+    assert done.state == "succeeded"
+    assert storage.outputs().size(done.result_key) == done.result_size_bytes == 5 * 99
+    assert done.model_label == "stub model"
+    assert done.result_seconds == 2
+
+
+def test_nothing_stays_in_the_work_folder(supervisor, job, settings):
+    work(supervisor, job)
+    assert list(settings.WORK_ROOT.glob("*/*")) == []
+
+
+def test_a_repeated_message_does_nothing(supervisor, job):
+    work(supervisor, job)
+    work(supervisor, job)
+    with as_operator("count"):
+        assert Attempt.objects.filter(job=job.id).count() == 1
+
+
+def test_a_fault_of_the_engine_queues_the_job_again_under_a_new_number(supervisor, job, plan):
+    plan(then="fault")
+    work(supervisor, job)
+    again = seen(job)
+    assert (again.state, again.dispatch_number) == ("queued", 2)
+
+
+def test_a_refusal_ends_the_job_with_its_code(supervisor, job, plan):
+    plan(then="refuse")
+    work(supervisor, job)
+    assert (seen(job).state, seen(job).error_code) == ("failed", "no_face")
+
+
+def test_a_model_that_falls_silent_is_killed_and_the_job_tried_again(
+    supervisor, job, plan, settings
+):
+    plan(then="hang")
+    settings.JOB_STALL_SECONDS = 0.5
+    work(supervisor, job)
+    assert seen(job).state == "queued"
+    assert not supervisor.model.alive
+
+
+def test_a_storage_out_of_reach_is_a_fault_of_ours(supervisor, job, monkeypatch):
+    def refuses(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(storage, "put_result", refuses)
+    work(supervisor, job)
+    with as_operator("look"):
+        attempt = Attempt.objects.get(job=job.id)
+    assert (seen(job).state, attempt.error_code) == ("queued", "worker_fault")
+    assert "device" not in attempt.error_message
+
+
+def test_a_cancel_stops_the_model_and_keeps_it_warm(supervisor, job, plan):
+    plan(steps=1000, step_seconds=0.02)
+    on_first_beat(lambda: lifecycle.cancel(job.id, by="a test"), job)
+    work(supervisor, job)
+    assert seen(job).state == "canceled"
+    assert supervisor.model.alive
+
+
+def test_a_worker_asked_to_stop_hands_the_job_over(supervisor, job, plan):
+    plan(steps=1000, step_seconds=0.02)
+    supervisor.broker.stopping.set()
+    work(supervisor, job)
+    handed = seen(job)
+    assert (handed.state, handed.dispatch_number) == ("queued", 2)
+
+
+def test_a_worker_may_finish_within_its_grace(supervisor, job, settings):
+    settings.SHUTDOWN_GRACE_SECONDS = 60
+    supervisor.broker.stopping.set()
+    work(supervisor, job)
+    assert seen(job).state == "succeeded"
+
+
+def test_a_lease_that_another_took_over_ends_the_work_and_leaves_the_message(supervisor, job, plan):
+    plan(steps=1000, step_seconds=0.02)
+    on_first_beat(lambda: give_up_on_the_attempt(job), job)
+    with pytest.raises(NotOurs):
+        work(supervisor, job)
+    with as_operator("look"):
+        assert Attempt.objects.get(job=job.id).outcome == "lost"
+    assert seen(job).state == "queued"
+
+
+def test_a_cancel_after_the_last_step_wins_and_its_result_is_removed(supervisor, job, monkeypatch):
+    put = storage.put_result
+
+    def put_and_cancel(*arguments):
+        key = put(*arguments)
+        with acting_for(job.tenant_id):
+            lifecycle.cancel(job.id, by="a test")
+        return key
+
+    monkeypatch.setattr(storage, "put_result", put_and_cancel)
+    work(supervisor, job)
+    with as_operator("look"):
+        attempt = Attempt.objects.get(job=job.id)
+    key = storage.result_key(job.tenant_id, job.id, attempt.id)
+    assert seen(job).state == "canceled"
+    assert not storage.outputs().exists(key)
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_result(supervisor, job, monkeypatch):
+    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.01)
+    once, answers = worker._once, iter([worker.OperationalError("server closed the connection")])
+
+    def away_once(*arguments):
+        for problem in answers:
+            raise problem
+        return once(*arguments)
+
+    monkeypatch.setattr(worker, "_once", away_once)
+    work(supervisor, job)
+    assert seen(job).state == "succeeded"
+
+
+def on_first_beat(act, job):
+    """Do something to the job from another connection as soon as its attempt has progressed."""
+
+    def wait_and_act():
+        from django.db import connections
+
+        for _ in range(500):
+            if seen(job).percent > 0:
+                break
+            threading.Event().wait(0.02)
+        with acting_for(job.tenant_id):
+            act()
+        connections.close_all()
+
+    threading.Thread(target=wait_and_act, daemon=True).start()
+
+
+def give_up_on_the_attempt(job):
+    attempt = Attempt.objects.get(job=job.id)
+    Attempt.objects.filter(id=attempt.id).update(lease_expires_at=attempt.started_at)
+    lifecycle.give_up_on(attempt.id)
