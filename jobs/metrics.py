@@ -6,6 +6,8 @@ jobs are read from the database at each scrape, by the dispatcher alone.
 
 import os
 from collections.abc import Callable, Iterator
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
 
 from django.conf import settings
 from django.db import connection
@@ -87,21 +89,23 @@ class GpuCollector(Collector):
             yield _gauge("viseme_gpu_utilization_ratio", "Share of time the GPU computes.", busy)
 
 
-def serve(*collectors: Collector) -> None:
+def serve(*collectors: Collector) -> tuple[WSGIServer, Thread] | None:
     """Answer `GET /metrics` on METRICS_PORT, from a thread; 0 means not at all.
 
     Where PROMETHEUS_MULTIPROC_DIR is set (gunicorn with several processes), the answer is the sum
     over the processes that write there.
     """
     if not settings.METRICS_PORT:
-        return
+        return None
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
     for collector in collectors:
         registry.register(collector)
-    start_http_server(settings.METRICS_PORT, addr=settings.METRICS_ADDRESS, registry=registry)
+    return start_http_server(
+        settings.METRICS_PORT, addr=settings.METRICS_ADDRESS, registry=registry
+    )
 
 
 def serve_dispatcher() -> None:
