@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 
-SHARED = [
+SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
@@ -50,7 +50,7 @@ def configure(*, json: bool, level: str) -> dict[str, Any]:
     }
 
 
-def _rendering(json: bool) -> list[Any]:
+def _rendering(json: bool) -> list[structlog.typing.Processor]:
     if not json:
         return [structlog.dev.ConsoleRenderer(colors=False)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -8,15 +8,35 @@ the SECURITY DEFINER functions that find what must be found before a tenant is k
 On RDS: `manage.py create_roles` with the master user's address; it may be run again.
 """
 
+from collections.abc import Callable
+
+import psycopg
 from psycopg import sql
 
 LOGIN_ROLES = ("viseme_owner", "viseme_app")
 GROUP_ROLES = ("viseme_operator", "viseme_lookup")
 READERS = ("viseme_app", "viseme_operator")
 
+Connect = Callable[[str], psycopg.Connection]
+
 _MAKE = """DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal}) THEN CREATE ROLE {role}; END IF;
 END $$"""
+
+
+def create(connect: Connect, database: str, *, app_password: str, owner_password: str) -> None:
+    """The database, if it is missing, and the roles. `connect` opens a database by its name, with
+    autocommit, as somebody who may make both. A second time it only sets the passwords.
+    """
+    with connect("postgres") as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])
+        if known.fetchone() is None:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+        for statement in statements(database, app_password, owner_password):
+            connection.execute(statement)
+    with connect(database) as connection:
+        for statement in schema_statements():
+            connection.execute(statement)
 
 
 def statements(database: str, app_password: str, owner_password: str) -> list[sql.Composed]:
@@ -26,6 +46,8 @@ def statements(database: str, app_password: str, owner_password: str) -> list[sq
         *(_make(role) for role in (*LOGIN_ROLES, *GROUP_ROLES)),
         _let_in("viseme_owner", owner_password),
         _let_in("viseme_app", app_password),
+        # Who is no superuser, as on RDS, sets the owner's default privileges as its member.
+        sql.SQL("GRANT viseme_owner TO CURRENT_USER").format(),
         # WITH INHERIT FALSE: only SET ROLE gives what the role may do, never by accident.
         sql.SQL("GRANT viseme_operator TO viseme_app WITH INHERIT FALSE, SET TRUE").format(),
         # Migrations hand the lookup functions over to their role.
