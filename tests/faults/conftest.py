@@ -13,6 +13,7 @@ from jobs import lifecycle, submission, uploads
 from jobs.models import TERMINAL, Attempt, Job
 from tenants import people
 from tenants.context import acting_for, as_operator
+from tenants.models import Tenant
 from tests.faults.house import House
 
 BYTES = b"the stub looks at no picture" * 99
@@ -69,24 +70,33 @@ def house(transactional_db, tmp_path: Path, request) -> Iterator[House]:
 
 
 @pytest.fixture
-def submit(transactional_db) -> Callable[[], Submitted]:
-    """Submits a job of one tenant; any bytes are a video to the stub."""
+def tenant(transactional_db) -> Tenant:
     with as_operator("make a test's tenant"):
-        tenant = people.create_tenant("A studio")
+        return people.create_tenant("A studio")
+
+
+@pytest.fixture
+def submit(tenant: Tenant) -> Callable[[], Submitted]:
+    """Submits a job whose files pass for looked at: any bytes are a video to the stub."""
 
     def submit() -> Submitted:
-        files = [
-            uploads.receive_file(tenant.id, kind, SimpleUploadedFile(f"{kind}.mp4", BYTES))
-            for kind in ("video", "audio")
-        ]
+        job = submit_files(tenant, BYTES, BYTES)
         with acting_for(tenant.id):
-            job, _ = submission.submit(
-                video_id=files[0].id, audio_id=files[1].id, options={}, submitted_by="a test"
-            )
             lifecycle.accept_probe(job.id)
-        return Submitted(job.id, tenant.id)
+        return job
 
     return submit
+
+
+def submit_files(tenant: Tenant, video: bytes, audio: bytes) -> Submitted:
+    """What a form post does, as far as the platform is concerned."""
+    ids = {}
+    for kind, content in (("video", video), ("audio", audio)):
+        file = SimpleUploadedFile(f"{kind}.mp4", content)
+        ids[f"{kind}_id"] = uploads.receive_file(tenant.id, kind, file).id
+    with acting_for(tenant.id):
+        job, _ = submission.submit(**ids, options={}, submitted_by="a test")
+    return Submitted(job.id, tenant.id)
 
 
 def database_url() -> str:

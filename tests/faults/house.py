@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 from botocore.exceptions import BotoCoreError
 from django.conf import settings
 
+from messaging.received import encode
 from portal.embedded.sqs import client
 
 DRAMATIQ = ["-m", "dramatiq", "portal.worker", "--processes", "1", "--threads", "1", "--queues"]
@@ -113,6 +115,27 @@ class House:
         address = self.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         answer = self.sqs.get_queue_attributes(QueueUrl=address, AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
+
+    def receive_in_vain(self, queue: str, *, times: int) -> None:
+        """What workers do that die at once: receive, and neither delete nor put back.
+
+        The server moves a message to the dead letters when it would be received once more.
+        """
+        address = self.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        for _ in range(times):
+            got = self.sqs.receive_message(QueueUrl=address, VisibilityTimeout=0, WaitTimeSeconds=2)
+            assert got["Messages"]
+        self.sqs.receive_message(QueueUrl=address, VisibilityTimeout=0)
+
+    def send(self, queue: str, job_id: UUID, tenant_id: UUID, *, dispatch: int) -> None:
+        """A message for the worker past the outbox, as an old or a mad dispatcher would send it."""
+        ids = {"job_id": str(job_id), "tenant_id": str(tenant_id), "dispatch": dispatch}
+        self.sqs.send_message(
+            QueueUrl=self.sqs.get_queue_url(QueueName=f"{queue}.fifo")["QueueUrl"],
+            MessageBody=encode("lipsync", "lipsync", ids, str(uuid4())),
+            MessageGroupId=str(tenant_id),
+            MessageDeduplicationId=str(uuid4()),
+        )
 
     def model_processes(self) -> list[int]:
         """The ids of this house's model processes: their command names its bundle."""
