@@ -78,6 +78,11 @@ def _initdb(draft: Path, secret: Path, *, durable: bool) -> None:
         start_new_session=True,
         check=False,
     )
+    if "could not look up effective user ID" in done.stderr:
+        raise EmbeddedError(
+            f"PostgreSQL needs an account with a name, and {os.geteuid()} has none: add it to "
+            "/etc/passwd, or set DATABASE_URL to a server of your own."
+        )
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
         raise EmbeddedError(f"PostgreSQL's folder could not be made: {' '.join(said)}")
