@@ -25,6 +25,8 @@ PLACES = [
     ("API keys", "key", "keys", people.MAY_MANAGE_KEYS),
 ]
 
+ACCOUNT = {"mfa": "security", "account_change_password": "password"}
+
 View = Callable[..., HttpResponse]
 
 
@@ -114,7 +116,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "tenant": tenant,
         "tenants": tenants_of(request),
         "may_make_jobs": bool(tenant and tenant.role in people.MAY_MAKE_JOBS),
-        "here": "security" if name.startswith("mfa_") else here,
+        "here": ACCOUNT.get(name.split("_")[0] if name.startswith("mfa_") else name, here),
         "places": [
             {"name": label, "icon": icon, "url": reverse(f"portal:{place}"), "here": place == here}
             for label, icon, place, roles in PLACES

@@ -5,8 +5,12 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
+from django.utils import timezone
+
 from jobs.models import Attempt, Job, Upload
 from portal.templatetags.words import in_bytes, in_seconds, iso, moment
+
+CODECS = {"h264": "H.264", "mpeg4": "MPEG-4", "vorbis": "Vorbis", "opus": "Opus"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def course(job: Job, newest: Attempt | None) -> list[Fact]:
         "Started": job.started_at,
         "Ended": job.finished_at,
     }
-    facts = [at(name, when) for name, when in moments.items() if when]
+    facts = [at(name, when, job.created_at) for name, when in moments.items() if when]
     if newest and newest.processing_seconds:
         facts.append(Fact("Processing", in_seconds(newest.processing_seconds)))
     if newest and newest.number > 1:
@@ -69,20 +73,28 @@ def course(job: Job, newest: Attempt | None) -> list[Fact]:
     return facts
 
 
-def at(name: str, when: datetime) -> Fact:
-    return Fact(name, moment(when), datetime=iso(when))
+def at(name: str, when: datetime, since: datetime) -> Fact:
+    """A time in full, or by its clock alone when it is of the same day as the first."""
+    local, first = timezone.localtime(when), timezone.localtime(since)
+    same_day = when != since and local.date() == first.date()
+    return Fact(name, f"{local:%H:%M:%S}" if same_day else moment(when), datetime=iso(when))
 
 
 def of_upload(upload: Upload) -> str:
     """A file in one line: name, codec, picture or sound, size."""
     info = upload.media_info or {}
     stream = info.get(upload.kind) or {}
-    parts = [upload.name, str(stream.get("codec", "")).upper()]
+    parts = [upload.name, codec_name(stream.get("codec", ""))]
     if upload.kind == "video" and stream:
         parts.append(f"{stream['width']} × {stream['height']}")
     if upload.kind == "audio" and stream:
         parts.append(f"{stream['sample_rate'] / 1000:g} kHz")
     return ", ".join(filter(None, [*parts, in_bytes(upload.size_bytes)]))
+
+
+def codec_name(codec: str) -> str:
+    """As people write it: H.264, HEVC, AAC, PCM."""
+    return "PCM" if codec.startswith("pcm_") else CODECS.get(codec, codec.upper())
 
 
 def passed_through(ranges: list[Any]) -> list[Fact]:

@@ -1,6 +1,7 @@
 """The system's Chromium, driven by playwright; playwright's own download is not used."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +34,15 @@ def browser() -> Iterator[Browser]:
             yield chromium
         finally:
             chromium.close()
+
+
+def until(page: Page, expression: str, seconds: float = 15) -> None:
+    """Wait for a truth in the page; playwright's own way evals inside it, which is forbidden."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not true within {seconds} s: {expression}")
+        page.wait_for_timeout(50)
 
 
 def sign_in(page: Page, site: str, email: str, password: str) -> None:

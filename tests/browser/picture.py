@@ -15,6 +15,7 @@ from tests.browser import chromium
 PICTURE = Path(__file__).parents[2] / "docs/pictures/portal.png"
 SIZE = {"width": 1280, "height": 860}
 LARGEST_BYTES = 300_000
+FILMS = "[...document.querySelectorAll('video')]"
 SECONDS_IN = 1.4  # somewhere in the middle of a word
 
 
@@ -22,14 +23,12 @@ def newest_result(page: Page, site: str) -> None:
     """Open the newest job that succeeded and let both players stand at the same frame."""
     page.goto(f"{site}/jobs/?state=succeeded")
     page.locator(".job-name").first.click()
-    page.wait_for_function(
-        "[...document.querySelectorAll('video')].every(it => it.readyState >= 2)"
-    )
+    chromium.until(page, f"{FILMS}.every(film => film.readyState >= 2)")
     page.locator("[data-seek]").evaluate(
         "(bar, at) => { bar.value = at; bar.dispatchEvent(new Event('input', {bubbles: true})); }",
         SECONDS_IN,
     )
-    page.wait_for_function("[...document.querySelectorAll('video')].every(it => !it.seeking)")
+    chromium.until(page, f"{FILMS}.every(film => !film.seeking)")
     page.wait_for_timeout(300)
 
 

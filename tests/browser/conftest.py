@@ -1,0 +1,68 @@
+"""Chromium, and a running product to walk through."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from portal.environment import ROOT
+from tests.browser import chromium
+
+BUNDLE = ROOT / "inference/demo/bundle/manifest.json"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if chromium.executable() is None:
+        pytest.skip(f"no Chromium here: apt-get install {chromium.DEBIAN_PACKAGE}")
+    with chromium.browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """`address`, `email` and `password` of a product that runs as bin/demo runs it.
+
+    With the demo model where its bundle is, else with a child that copies the video.
+    """
+    home = tmp_path_factory.mktemp("house")
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings"}
+    environment.pop("VISEME_TEST_HOME", None)
+    if not BUNDLE.exists():
+        environment["MODEL_CHILD_MODULE"] = "tests.stub_child"
+    command = [sys.executable, "-m", "tests.browser.house", str(home)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as house:
+        line = house.stdout.readline()
+        if not line:
+            pytest.fail(f"the product did not start:\n{logs(home)}")
+        yield json.loads(line)
+        house.stdin.close()
+        house.wait(60)
+
+
+def logs(home: Path) -> str:
+    found = sorted((home / "logs").glob("*.log"))
+    return "\n".join(f"{log.name}: {log.read_text()[-500:]}" for log in found)
+
+
+@pytest.fixture
+def page(browser: Browser, site: dict[str, str]) -> Iterator[Page]:
+    """A signed-in page; a script error or a breach of the content policy fails the test."""
+    context = browser.new_context(
+        timezone_id="Europe/Berlin", viewport={"width": 1280, "height": 900}
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda told: told.type == "error" and complaints.append(told.text))
+    chromium.sign_in(page, site["address"], site["email"], site["password"])
+    yield page
+    context.close()
+    assert not complaints

@@ -1,0 +1,113 @@
+"""From the sign-in to the downloaded video, in a real browser, through every real part."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.chromium import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+JOB = re.compile(r"/jobs/[0-9a-f-]{36}/$")
+MADE_MS = 300_000
+TIMES = "[...document.querySelectorAll('[data-pair] video')].map(film => film.currentTime)"
+ALL_READY = "[...document.querySelectorAll('[data-pair] video')].every(it => it.readyState >= 3)"
+
+
+def test_a_pair_is_sent_followed_compared_and_downloaded(page: Page, site, tmp_path):
+    page.goto(site["address"])
+    page.click("text=Use the sample pair")
+    expect(page.locator("[data-drop=video] [data-name]")).to_have_text("face.mp4")
+    expect(page.locator("[data-drop=audio] [data-name]")).to_have_text("voice.wav")
+    page.fill("#id_consent", "drawn by a script")
+    page.click("#send")
+
+    page.wait_for_url(JOB)
+    expect(page.locator("progress")).to_be_visible()
+    followed = re.compile("percent|Succeeded")
+    expect(page.locator("#announcer")).to_have_text(followed, timeout=MADE_MS)
+    expect(page.locator(".badge-succeeded")).to_be_visible(timeout=MADE_MS)
+    expect(page.locator(".badge-demo").first).to_have_text("Demo model")
+    expect(page.locator("#announcer")).to_have_text("face.mp4: Succeeded")
+
+    both_play_together(page)
+
+    with page.expect_download() as saved:
+        page.click("#download")
+    file = tmp_path / "result.mp4"
+    saved.value.save_as(file)
+    assert re.fullmatch(r"face-[0-9a-f]{8}\.mp4", saved.value.suggested_filename)
+    assert file.read_bytes()[4:8] == b"ftyp"
+
+    page.click("text=Usage")
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def both_play_together(page: Page) -> None:
+    until(page, ALL_READY)
+    page.click("[data-do=toggle]")
+    until(page, f"{TIMES}.every(time => time > 0.8)")
+    source, result = page.evaluate(TIMES)
+    assert abs(source - result) < 0.2
+    page.click("[data-do=toggle]")
+    before = page.evaluate(TIMES)[1]
+    page.click("[data-do=forward]")
+    until(page, f"{TIMES}.every(time => time > {before})")
+    source, result = page.evaluate(TIMES)
+    assert source == pytest.approx(result, abs=0.02)
+    assert result - before == pytest.approx(1 / 25, abs=0.02)
+
+
+def test_a_text_file_called_mp4_is_refused_with_a_sentence(page: Page, site, tmp_path):
+    fake = tmp_path / "fake.mp4"
+    fake.write_text("no picture in here " * 100)
+    page.goto(f"{site['address']}/jobs/new/")
+    page.set_input_files("#file-video", fake)
+    page.set_input_files("#file-audio", fake)
+    page.click("#send")
+    page.wait_for_url(JOB)
+    expect(page.locator(".badge-failed")).to_be_visible(timeout=60_000)
+    expect(page.locator("[role=alert] code")).to_have_text("unsupported_media")
+
+
+def test_a_file_of_another_kind_is_refused_before_it_is_sent(page: Page, site, tmp_path):
+    letter = tmp_path / "letter.pdf"
+    letter.write_bytes(b"%PDF")
+    page.goto(f"{site['address']}/jobs/new/")
+    page.set_input_files("#file-video", letter)
+    expect(page.locator("#wrong-video")).to_contain_text("is not a video")
+
+
+def test_a_new_key_is_copied_and_gone_at_the_next_look(page: Page, site):
+    page.goto(f"{site['address']}/keys/")
+    page.fill("#id_name", "Pipeline")
+    page.click("text=Create key")
+    key = page.inner_text("#fresh-key")
+    assert key.startswith("vsm_live_")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("text=Copy key")
+    expect(page.locator("[data-copy=fresh-key]")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == key
+    page.goto(f"{site['address']}/keys/")
+    assert key not in page.content()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_no_page_is_wider_than_the_screen(page: Page, site, width, scheme):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    for path in ("/", "/jobs/", "/jobs/new/", "/usage/", "/keys/", "/account/2fa/"):
+        page.goto(site["address"] + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_the_keyboard_alone_reaches_the_pages_and_shows_where_it_is(page: Page, site):
+    page.goto(f"{site['address']}/jobs/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate(outline) == "solid"
