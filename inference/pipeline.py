@@ -48,9 +48,15 @@ def sync(
     Raises an EngineError; then `out` is what it was before. Temporary files lie in one folder
     under `workdir`, which is gone afterwards whatever happens.
     """
-    with tempfile.TemporaryDirectory(prefix="sync-", dir=workdir) as folder:
-        run = Run(model, options, Path(folder), on_progress, should_cancel)
-        return run.sync(video, audio, out)
+    try:
+        with tempfile.TemporaryDirectory(prefix="sync-", dir=workdir) as folder:
+            run = Run(model, options, Path(folder), on_progress, should_cancel)
+            return run.sync(video, audio, out)
+    except OSError as error:
+        raise EngineFault(
+            f"The result could not be written: {error.strerror or error}.",
+            hint="Look at the disk's free space and at the folder's permissions.",
+        ) from error
 
 
 @dataclass

@@ -105,6 +105,39 @@ def test_away_from_the_mouth_every_sample_is_the_sources(run, voice, tmp_path, w
     assert columns.max() < 230
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"codec": "libx265", "pix_fmt": "yuv420p10le", "colorspace": 9, "color_trc": 16},
+        {"rotation": 180},
+        {"codec": "mjpeg", "pix_fmt": "yuvj422p"},
+    ],
+)
+def test_depth_rotation_and_subsampling_pass_through(run, voice, tmp_path, source, written):
+    # A turned film is stored turned, so that its face is upright when it is seen.
+    pictures = [np.rot90(face, -source.get("rotation", 0) // 90) for face in clips.faces(20)]
+    video = clips.film(
+        tmp_path / "a.mkv" if "codec" in source else tmp_path / "a.mp4",
+        map(np.ascontiguousarray, pictures),
+        **source,
+    )
+    result = run(video, voice)
+    assert result.synced_frames == 20
+    info = probe(result.path).video
+    assert (info.width, info.height, info.rotation) == (320, 240, 0)
+    assert info.codec == ("hevc" if "10" in source.get("pix_fmt", "") else "h264")
+    for before, after in zip(source_planes(video, "0.8"), written, strict=True):
+        for plane, old in zip(after, before, strict=True):
+            assert np.array_equal(plane[: len(plane) // 3], old[: len(plane) // 3])
+            assert not np.array_equal(plane, old)
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(run, voice, tmp_path):
+    video = clips.film(tmp_path / "a.mp4", clips.faces(3))
+    with pytest.raises(errors.EngineFault, match="could not be written"):
+        run(video, voice, workdir=tmp_path / "missing")
+
+
 def test_the_same_run_gives_the_same_file(run, voice, tmp_path):
     video = clips.film(tmp_path / "a.mp4", clips.faces(20))
     first = run(video, voice).sha256
