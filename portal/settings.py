@@ -47,7 +47,7 @@ INSTALLED_APPS = [
     "billing",
     "jobs",
     "portal",
-    "django.contrib.admin",
+    "portal.apps.OperationsConfig",  # django.contrib.admin with a site of ours
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

@@ -72,7 +72,7 @@ def revoke(key_id: UUID, *, by: User | None = None) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
-        audit.note("api_key.revoked", key.prefix, by=by)
+        audit.note("api_key.revoked", key.prefix, by=by, tenant_id=key.tenant_id)
     return key
 
 

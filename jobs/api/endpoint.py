@@ -39,7 +39,7 @@ class Endpoint(APIView):
     parameters: ClassVar[frozenset[str]] = frozenset()
     parser_classes: ClassVar[list[type]] = [bodies.Json]
     content_negotiation_class = AlwaysJson
-    metadata_class = None
+    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "delete"]
     allowance: Allowance | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

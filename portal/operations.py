@@ -1,0 +1,36 @@
+"""The operator's admin: Django's, seen by people with is_staff, over all tenants."""
+
+from collections.abc import Callable
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from tenants.context import as_operator
+
+
+class OperationsSite(AdminSite):
+    """Each request is one transaction of the operator's, its page included."""
+
+    site_header = "Viseme operations"
+    site_title = "Viseme"
+    index_title = "Operations"
+    site_url = "/"
+    enable_nav_sidebar = True
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        def as_the_operator(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            with as_operator(f"admin: {request.method} {request.path}"):
+                response: HttpResponse = view(request, *args, **kwargs)
+                # A template asks the database while it is rendered, which would be too late.
+                if isinstance(response, TemplateResponse):
+                    response.render()
+                return response
+
+        return super().admin_view(as_the_operator, cacheable)
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """By the portal's own sign-in, with its second factor and its limits on guessing."""
+        return secure_admin_login(super().login)(request, extra_context)
