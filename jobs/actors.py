@@ -56,4 +56,6 @@ def probe_job_dead(job_id: str, tenant_id: str) -> None:
     """A new job's files could not be looked at three times: refuse it."""
     with acting_for(UUID(tenant_id)):
         gave_up = lifecycle.give_up(UUID(job_id), dispatch=None, **TOO_MANY_ATTEMPTS)
+    if gave_up:
+        metrics.failed_jobs.labels("too_many_attempts").inc()
     log.warning("dead_letter_read", job_id=job_id, tenant_id=tenant_id, gave_up=gave_up)

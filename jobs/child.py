@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 Event = Mapping[str, Any]
 
+POLL_SECONDS = 0.5
 START_SECONDS = 600  # a real checkpoint of 5 GB from a cold disk
 POLITE_SECONDS = 10  # a denoising step on a slow machine
 # What the model may need to find its libraries, its device and its number of threads. Everything
@@ -76,16 +78,17 @@ class ModelChild:
         threading.Thread(target=_read, args=arguments, name="model-events", daemon=True).start()
         log.info("model_process_started", pid=self._process.pid)
 
-    def begin(self, job: str, **request: Any) -> None:
-        """Hand a job to the model, which may first have to start. Raises EngineFailed.
+    def begin(self, job: str, check: Callable[[], None] = lambda: None, **request: Any) -> None:
+        """Hand a job to the model, which may first have to load. Raises EngineFailed.
 
-        A process that has done its number of jobs is replaced: what leaks, leaks for a while only.
+        `check` is called meanwhile, and whatever it raises ends the wait. A process that has done
+        its number of jobs is replaced: what leaks, leaks for a while only.
         """
         if self.jobs >= settings.JOBS_PER_CHILD:
             self.stop()
         self.start()
         if not self._ready:
-            self._await_ready()
+            self._await_ready(check)
         self.jobs += 1
         self._say({"op": "sync", "id": job, **request})
 
@@ -121,11 +124,13 @@ class ModelChild:
             self._process.wait()
             log.info("model_process_killed", pid=self._process.pid)
 
-    def _await_ready(self) -> None:
-        event = self.next_event(START_SECONDS)
-        if event is None:
-            self.kill()
-            raise EngineFailed("engine_hung", f"The model did not load in {START_SECONDS} s.")
+    def _await_ready(self, check: Callable[[], None]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while (event := self.next_event(POLL_SECONDS)) is None:
+            check()
+            if time.monotonic() >= deadline:
+                self.kill()
+                raise EngineFailed("engine_hung", f"The model did not load in {START_SECONDS} s.")
         if event["event"] != "ready":
             raise failure(event)
         self._ready = True

@@ -15,12 +15,11 @@ import structlog
 from django.conf import settings
 
 from jobs import storage
-from jobs.child import EngineFailed, Event, ModelChild, failure
+from jobs.child import POLL_SECONDS, EngineFailed, Event, ModelChild, failure
 from jobs.keeper import Interrupted, Keeper
 
 log = structlog.get_logger(__name__)
 
-POLL_SECONDS = 0.5
 CANCEL_SECONDS = 20  # a denoising step of a window on a slow machine, and some
 CHUNK_BYTES = 1 << 20
 
@@ -80,7 +79,8 @@ def produce(order: Order, folder: Path, model: ModelChild, keeper: Keeper) -> tu
     workdir.mkdir()
     job = str(order.attempt_id)
     paths = {"video": video, "audio": audio, "out": out, "workdir": workdir}
-    model.begin(job, **{n: str(path) for n, path in paths.items()}, options=dict(order.options))
+    request = {name: str(path) for name, path in paths.items()}
+    model.begin(job, keeper.check, **request, options=dict(order.options))
     try:
         result = _watch(job, model, keeper)
     except Interrupted:

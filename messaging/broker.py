@@ -28,7 +28,7 @@ from messaging.slots import Slots
 class StopFetching(dramatiq.Middleware):
     """On SIGTERM consumers stop receiving first, and long actors learn that they must hand over."""
 
-    actor_options = frozenset({"throws"})  # the worker reads it, but only Retries would allow it
+    actor_options = {"throws"}  # the worker reads it, but only Retries would allow it
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         assert isinstance(broker, Broker)
@@ -100,15 +100,19 @@ class Broker(SQSBroker):
             **(order if is_fifo(queue) else {}),
         )
 
-    def enqueue(self, message: dramatiq.Message, *, delay: int | None = None) -> dramatiq.Message:
+    def enqueue(
+        self, message: dramatiq.Message[Any], *, delay: int | None = None
+    ) -> dramatiq.Message[Any]:
         raise DirectSend(message.actor_name)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 1000) -> Consumer:
-        """Dramatiq asks for twice as many messages as it has threads, and waits for `timeout`.
+        """Hold as many messages as there are threads, of a FIFO queue one.
 
-        A FIFO queue gives one: a second one of its group would wait here, hidden from idle workers.
+        Dramatiq asks for twice as many as it has threads, so half of them would wait here, hidden
+        from idle workers; and with FIFO, the rest of their group with them. Its `timeout`, how long
+        to wait for a message, is a second: the settings' long poll is cheaper.
         """
-        size = 1 if is_fifo(queue_name) else min(prefetch, MAX_PREFETCH)
+        size = 1 if is_fifo(queue_name) else min(max(prefetch // 2, 1), MAX_PREFETCH)
         slots = self.slots.setdefault(queue_name, Slots(size))
         return Consumer(self, queue_name, slots)
 

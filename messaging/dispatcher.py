@@ -27,7 +27,12 @@ LOCK = crc32(b"viseme.dispatcher")
 STANDBY_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 1.0
 # Without these a leader whose network is cut would wait for the kernel's patience, 15 minutes.
-KEEPALIVE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3}
+KEEPALIVE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 
 class Dispatcher:
@@ -90,7 +95,7 @@ def own_connection() -> Iterator[psycopg.Connection]:
     options = connections["default"].get_connection_params()
     for django_only in ("cursor_factory", "context", "prepare_threshold"):
         options.pop(django_only, None)
-    with psycopg.connect(**options, **KEEPALIVE, autocommit=True) as connection:
+    with psycopg.connect(**{**KEEPALIVE, **options}, autocommit=True) as connection:
         yield connection
 
 

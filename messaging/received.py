@@ -20,7 +20,7 @@ class Received(dramatiq.MessageProxy):
 
     def __init__(
         self,
-        message: dramatiq.Message,
+        message: dramatiq.Message[Any],
         *,
         queue_url: str,
         receipt: str,
@@ -45,7 +45,7 @@ class Received(dramatiq.MessageProxy):
 
 def encode(queue: str, actor: str, payload: Mapping[str, Any], message_id: str) -> str:
     """Dramatiq's own wire form. Without a signature: whoever may send to the queue is trusted."""
-    message = dramatiq.Message(
+    message: dramatiq.Message[Any] = dramatiq.Message(
         queue_name=queue,
         actor_name=actor,
         args=(),
@@ -57,7 +57,7 @@ def encode(queue: str, actor: str, payload: Mapping[str, Any], message_id: str) 
     return b64encode(message.encode()).decode("ascii")
 
 
-def decode(queue: str, body: str) -> dramatiq.Message:
+def decode(queue: str, body: str) -> dramatiq.Message[Any]:
     """Read a body; ValueError says why it can't be read.
 
     The queue's name is that of the queue it came from, whatever it says itself: a dead letter
@@ -65,7 +65,7 @@ def decode(queue: str, body: str) -> dramatiq.Message:
     the actor could not.
     """
     try:
-        message = dramatiq.Message.decode(b64decode(body, validate=True))
+        message: dramatiq.Message[Any] = dramatiq.Message.decode(b64decode(body, validate=True))
     except (dramatiq.DecodeError, json.JSONDecodeError) as problem:
         raise ValueError(f"not a message of ours: {problem}") from problem
     actor = message.actor_name + ("_dead" if queue.endswith(DEAD) else "")

@@ -32,7 +32,6 @@ SHORT_PATIENCE = {
     "PROGRESS_SECONDS": "0.2",
     "DISPATCH_LOST_SECONDS": "3",
     "DATABASE_POOL_SIZE": "4",
-    "dramatiq_queue_prefetch": "1",
     "dramatiq_restart_delay": "500",
     "PYTHONUNBUFFERED": "1",
 }

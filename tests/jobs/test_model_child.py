@@ -124,5 +124,6 @@ def test_the_process_sees_no_secret_of_ours():
 
 def test_a_model_that_does_not_load_is_a_fault(child, bundle, request_of, settings, monkeypatch):
     monkeypatch.setattr(child_module, "START_SECONDS", 0)
+    monkeypatch.setattr(child_module, "POLL_SECONDS", 0)
     with pytest.raises(EngineFailed, match="did not load"):
         child.begin("a", **request_of)

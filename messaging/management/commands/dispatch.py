@@ -1,5 +1,5 @@
 import signal
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
@@ -12,7 +12,7 @@ from messaging.dispatcher import Dispatcher
 class Command(BaseCommand):
     help = "Send the outbox to the queues and run the timers, for as long as this process leads."
 
-    requires_system_checks: ClassVar[list[str]] = []  # of pages and models, which it has none of
+    requires_system_checks = []  # of pages and models, which it has none of
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
