@@ -32,7 +32,8 @@ COPY inference/media/ inference/media/
 RUN VISEME_MODE=embedded STATICFILES=manifest python manage.py collectstatic --noinput
 USER 10001
 EXPOSE 8000 9090
-CMD ["gunicorn", "portal.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--forwarded-allow-ips", "*"]
+ENV BIND_ADDRESS=0.0.0.0 WEB_WORKERS=2 PROMETHEUS_MULTIPROC_DIR=/dev/shm/viseme-metrics
+CMD ["gunicorn", "portal.wsgi", "--config", "portal/gunicorn.py"]
 
 FROM base AS worker
 RUN pip install --no-cache-dir -r requirements/worker.txt -c requirements/constraints.txt \

@@ -10,7 +10,8 @@ _held = []  # as long as this process lives
 
 def free_home() -> str:
     """A home that no other test run uses now. It is kept: a server made before starts faster."""
-    above = Path(os.environ.get("VISEME_HOME", ROOT / ".viseme"))
+    above = Path(os.environ.get("VISEME_TESTS", os.environ.get("VISEME_HOME", ROOT / ".viseme")))
+    os.environ["VISEME_TESTS"] = str(above)
     for number in range(1, 100):
         home = above / f"test-{number}"
         home.mkdir(parents=True, exist_ok=True)
@@ -25,8 +26,10 @@ def free_home() -> str:
     raise RuntimeError("A hundred test runs at once?")
 
 
-if "VISEME_TEST_HOME" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ["VISEME_TEST_HOME"] = free_home()
+# Processes that tests start share the home; xdist's workers, which inherit it too, must not.
+worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+if os.environ.get("VISEME_TEST_WORKER") != worker:
+    os.environ.update(VISEME_TEST_WORKER=worker, VISEME_TEST_HOME=free_home())
 os.environ["VISEME_HOME"] = os.environ["VISEME_TEST_HOME"]
 os.environ.setdefault("VISEME_MODE", "embedded")  # with a DATABASE_URL too: its server is used
 

@@ -83,6 +83,8 @@ def stay(house: House, given: argparse.Namespace, teller: Teller) -> None:
     teller.say(f"portal:  {house.address}")
     teller.say(f"sign in: {house.sign_in['email']}  password: {house.sign_in['password']}")
     teller.say(f"API key: {house.sign_in['key']}")
+    ports = house.state.section("metrics")
+    teller.say("metrics: " + ", ".join(f"{name} on port {port}" for name, port in ports.items()))
     if given.pair or "shown" not in house.sign_in:
         try:
             show(house, given, teller)

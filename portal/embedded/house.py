@@ -11,7 +11,7 @@ from typing import Self
 
 from portal.embedded import EmbeddedError, roles
 from portal.embedded.postgres import Postgres
-from portal.embedded.processes import Processes
+from portal.embedded.processes import Processes, entries
 from portal.embedded.state import LOOPBACK, is_free, is_open, kept_port
 from portal.environment import ROOT
 
@@ -78,7 +78,9 @@ class House:
         self.processes.start("sqs", [sys.executable, "-m", "portal.embedded.sqs", str(queues)])
         self._prepare_database()
         self._await_port(queues, "the queue server")
-        self.processes.start_all(PROCFILE)
+        for name, command in entries(PROCFILE):
+            port = self.state.section("metrics")[name]
+            self.processes.start(name, command, METRICS_PORT=str(port))
         self._await_port(self.state.section("web")["port"], "the portal")
 
     def _choose_ports(self, web_port: int | None) -> None:
@@ -88,6 +90,9 @@ class House:
             )
         self.state.values.setdefault("secret_key", secrets.token_urlsafe(50))
         kept_port(self.state.section("sqs"))
+        ports = self.state.section("metrics")
+        for name, _ in entries(PROCFILE):
+            ports[name] = kept_port({"port": ports.get(name, 0)})
         web = self.state.section("web")
         web["port"] = web_port or kept_port({})
         self.state.save()

@@ -71,14 +71,11 @@ class Processes:
         self.environment = environment
         self.running: list[Process] = []
 
-    def start(self, name: str, command: list[str]) -> None:
-        process = Process(name, command, self.environment, self.logs / f"{name}.log")
+    def start(self, name: str, command: list[str], **environment: str) -> None:
+        told = {**self.environment, **environment}
+        process = Process(name, command, told, self.logs / f"{name}.log")
         process.start()
         self.running.append(process)
-
-    def start_all(self, procfile: Path) -> None:
-        for name, command in entries(procfile):
-            self.start(name, command)
 
     def watch(self) -> list[str]:
         """Names of those that had died and run again. Raises Broken."""
