@@ -39,7 +39,7 @@ def test_a_pair_is_sent_followed_compared_and_downloaded(page: Page, site, tmp_p
     assert re.fullmatch(r"face-[0-9a-f]{8}\.mp4", saved.value.suggested_filename)
     assert file.read_bytes()[4:8] == b"ftyp"
 
-    page.click("text=Usage")
+    page.click(".rail >> text=Usage")
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
