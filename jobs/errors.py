@@ -95,6 +95,14 @@ class UnknownUpload(JobError):
         self.upload_id = upload_id
 
 
+class EmptyUpload(JobError):
+    code = "upload_empty"
+    hint = "Send a file that has at least one byte."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The file {name!r} is empty.")
+
+
 class UploadTooLarge(JobError):
     code = "upload_too_large"
 

@@ -22,7 +22,7 @@ from jobs.errors import BadPart, BadSignature, JobError
 from jobs.parts import FolderParts
 
 BLOCK_BYTES = 1 << 17
-ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 @require_safe

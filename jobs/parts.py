@@ -143,9 +143,12 @@ class S3Parts:
             client.delete_object(Bucket=self._bucket.name, Key=upload.key)
 
     def _listed(self, upload: Upload) -> list[dict[str, Any]]:
-        pages = self._bucket.meta.client.get_paginator("list_parts")
-        found = pages.paginate(**self._named(upload))
-        return [part for page in found for part in page.get("Parts", [])]
+        client = self._bucket.meta.client
+        found = client.get_paginator("list_parts").paginate(**self._named(upload))
+        try:
+            return [part for page in found for part in page.get("Parts", [])]
+        except client.exceptions.NoSuchUpload:  # aborted by the bucket's own rule after some days
+            return []
 
     def _named(self, upload: Upload) -> dict[str, Any]:
         return {"Bucket": self._bucket.name, "Key": upload.key, "UploadId": upload.multipart_id}

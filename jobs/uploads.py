@@ -16,7 +16,7 @@ from django.db import transaction
 
 from jobs import storage
 from jobs.clock import database_now
-from jobs.errors import UploadClosed, UploadIncomplete, UploadTooLarge
+from jobs.errors import EmptyUpload, UploadClosed, UploadIncomplete, UploadTooLarge
 from jobs.models import Upload, UploadKind, UploadState
 from jobs.parts import parts
 from messaging.ids import new_id
@@ -28,12 +28,12 @@ MOST_PARTS = 10_000
 
 
 def start(tenant_id: UUID, kind: str, name: str, size_bytes: int) -> Upload:
-    """Open an upload of a fixed size. Raises UploadTooLarge, and ValueError for a wrong kind."""
+    """Open an upload of a fixed size.
+
+    Raises EmptyUpload, UploadTooLarge, and ValueError for a wrong kind.
+    """
     kind = UploadKind(kind)
-    with acting_for(tenant_id):
-        limit = Limits.objects.get().upload_bytes
-    if size_bytes > limit:
-        raise UploadTooLarge(size_bytes, limit)
+    _refuse_size(tenant_id, name, size_bytes)
     upload = _new(tenant_id, kind, name, size_bytes)
     upload.multipart_id = parts().begin(upload)
     with acting_for(tenant_id):
@@ -66,9 +66,10 @@ def complete(tenant_id: UUID, upload_id: UUID) -> Upload:
         return upload
     if upload.state != UploadState.OPEN:
         raise UploadClosed(upload)
-    if lacking := [part["number"] for part in missing_parts(upload)]:
-        raise UploadIncomplete(lacking)
-    parts().join(upload)
+    if not _is_whole(upload):
+        if lacking := [part["number"] for part in missing_parts(upload)]:
+            raise UploadIncomplete(lacking)
+        parts().join(upload)
     with acting_for(tenant_id):
         return _make_ready(upload_id)
 
@@ -86,12 +87,12 @@ def abort(tenant_id: UUID, upload_id: UUID) -> Upload:
 
 
 def receive_file(tenant_id: UUID, kind: str, file: UploadedFile) -> Upload:
-    """Store a small file that came with a form. Its hash lets a repeated form be recognized."""
-    with acting_for(tenant_id):
-        limit = Limits.objects.get().upload_bytes
+    """Store a small file that came with a form. Its hash lets a repeated form be recognized.
+
+    Raises EmptyUpload, UploadTooLarge.
+    """
     size = file.size or 0
-    if size > limit:
-        raise UploadTooLarge(size, limit)
+    _refuse_size(tenant_id, file.name or kind, size)
     upload = _new(tenant_id, UploadKind(kind), file.name or kind, size)
     with tempfile.NamedTemporaryFile(dir=_spool(), suffix=".form") as copy:
         digest = hashlib.sha256()
@@ -120,6 +121,21 @@ def find(tenant_id: UUID, upload_id: UUID) -> Upload:
     with acting_for(tenant_id):
         upload: Upload = Upload.objects.get(id=upload_id)
     return upload
+
+
+def _refuse_size(tenant_id: UUID, name: str, size_bytes: int) -> None:
+    if size_bytes < 1:
+        raise EmptyUpload(name)
+    with acting_for(tenant_id):
+        limit = Limits.objects.get().upload_bytes
+    if size_bytes > limit:
+        raise UploadTooLarge(size_bytes, limit)
+
+
+def _is_whole(upload: Upload) -> bool:
+    """The parts were joined by a call that died before it could say so; they are gone since."""
+    shelf = storage.inputs()
+    return bool(shelf.exists(upload.key) and shelf.size(upload.key) == upload.size_bytes)
 
 
 @transaction.atomic

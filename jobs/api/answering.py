@@ -45,7 +45,7 @@ class ApiAnswers:
         if announced(request):
             drain(request)
         if response.status_code >= 400 and not _is_problem(response):
-            return as_response(_stands_for(response.status_code), request)
+            return as_response(_stands_for(response), request)
         return response
 
 
@@ -60,9 +60,20 @@ def _is_problem(response: HttpResponse) -> bool:
     return response.headers.get("Content-Type", "").startswith(CONTENT_TYPE)
 
 
-def _stands_for(status: int) -> Problem:
+# What the links to files answer by themselves, and the header that must stay with it.
+OF_FILES = {
+    405: ("method_not_allowed", "This address does not answer that method.", "Allow"),
+    416: ("range_not_satisfiable", "The file ends before this range begins.", "Content-Range"),
+}
+
+
+def _stands_for(response: HttpResponse) -> Problem:
+    status = response.status_code
     if status == 404:
         return NotFound()
     if status >= 500:
         return InternalError()
+    if status in OF_FILES:
+        code, detail, kept = OF_FILES[status]
+        return Problem(status, code, detail, headers={kept: response.headers.get(kept, "")})
     return Problem(status, "malformed_request", "This request can't be read.")

@@ -27,6 +27,8 @@ STATUS_OF: dict[type[Exception], int] = {
     errors.IdempotencyKeyReused: 422,
     errors.BadJobOption: 422,
     errors.TooManyWaiting: 429,
+    errors.EmptyUpload: 422,
+    errors.EmptyUpload: 422,
     errors.UploadTooLarge: 413,
     errors.UploadIncomplete: 400,
     errors.BadPart: 400,

@@ -4,6 +4,9 @@ import pytest
 
 from tenants.context import acting_for
 from tenants.models import Tenant
+from tests.jobs.storing import shelves
+
+__all__ = ["shelves"]
 
 
 @pytest.fixture
