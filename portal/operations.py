@@ -1,6 +1,5 @@
 """The operator's admin: Django's, seen by people with is_staff, over all tenants."""
 
-from collections.abc import Callable
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
@@ -20,7 +19,7 @@ class OperationsSite(AdminSite):
     site_url = "/"
     enable_nav_sidebar = True
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         def as_the_operator(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             with as_operator(f"admin: {request.method} {request.path}"):
                 response: HttpResponse = view(request, *args, **kwargs)

@@ -35,6 +35,13 @@ class ApiKeyAuthentication(BaseAuthentication):
         return "Bearer"
 
 
+def caller(request: Request) -> FoundKey:
+    """The key behind a request that the permissions have let through."""
+    key = request.auth
+    assert isinstance(key, FoundKey)
+    return key
+
+
 def demand_scope(key: FoundKey, scope: str) -> None:
     if scope not in key.scopes:
         raise Problem(

@@ -17,10 +17,15 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 
 def documented(
-    operation: str, answers: dict[int, Any], *, problems: tuple[int, ...] = (), **more: Any
+    operation: str,
+    answers: dict[int, Any],
+    *,
+    subject: str = "jobs",
+    problems: tuple[int, ...] = (),
+    **more: Any,
 ) -> Callable[[Any], Any]:
     """`operation` is the stable operationId. Every operation may also answer 401, 403, 429, 500."""
     told: dict[Any, Any] = dict(answers)
     for status in sorted({401, 403, 429, 500, *problems}):
         told[(status, CONTENT_TYPE)] = OpenApiResponse(ProblemShape)
-    return extend_schema(operation_id=operation, responses=told, **more)
+    return extend_schema(operation_id=operation, responses=told, tags=[subject], **more)

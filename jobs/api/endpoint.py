@@ -5,14 +5,13 @@ from uuid import UUID
 
 from django.utils.cache import patch_cache_control
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from jobs.api import bodies
-from jobs.api.authentication import demand_scope
+from jobs.api.authentication import caller, demand_scope
 from jobs.api.problems import NotFound, Problem
 from tenants import rates
 from tenants.rates import Allowance
@@ -37,20 +36,20 @@ class Endpoint(APIView):
 
     scopes: ClassVar[dict[str, str]] = {}
     parameters: ClassVar[frozenset[str]] = frozenset()
-    parser_classes: ClassVar[list[type]] = [bodies.Json]
+    parser_classes = [bodies.Json]
     content_negotiation_class = AlwaysJson
-    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "delete"]
+    http_method_names = ["get", "head", "post", "delete"]
     allowance: Allowance | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if scope := self.scopes.get("GET" if request.method == "HEAD" else str(request.method)):
-            demand_scope(request.auth, scope)
+            demand_scope(caller(request), scope)
         self.refuse_unknown_parameters(request)
         bodies.check_length(request)
 
     def check_throttles(self, request: Request) -> None:
-        self.allowance = rates.count_request(request.auth.tenant_id)
+        self.allowance = rates.count_request(caller(request).tenant_id)
         if self.allowance.is_spent:
             raise too_many(self.allowance)
 
@@ -75,8 +74,8 @@ class Endpoint(APIView):
 class Unknown(APIView):
     """Every address of the API that is none."""
 
-    authentication_classes: ClassVar[list[type]] = []
-    permission_classes: ClassVar[list[type[BasePermission]]] = []
+    authentication_classes = []
+    permission_classes = []
     content_negotiation_class = AlwaysJson
     schema = None
 

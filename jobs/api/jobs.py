@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from jobs import lifecycle, results
 from jobs.api import seeing
+from jobs.api.authentication import caller
 from jobs.api.documenting import IDEMPOTENCY_KEY, documented
 from jobs.api.endpoint import Endpoint, bad_parameter, the_id
 from jobs.api.serializers import (
@@ -66,7 +67,7 @@ class Jobs(Submitting):
         if state and state not in State.values:
             raise bad_parameter("state", "bad_state", f"A state is one of {', '.join(State)}.")
         limit, cursor = limit_of(request), request.query_params.get("cursor", "")
-        with acting_for(request.auth.tenant_id):
+        with acting_for(caller(request).tenant_id):
             body = seeing.page(state, cursor, limit)
         return Response(body, headers=following(body["next_cursor"], state, limit))
 
@@ -79,7 +80,7 @@ class Job(Endpoint):
     @documented("get_job", {200: JobShape}, problems=(404,))
     def get(self, request: Request, job_id: str) -> Response:
         """How far a job is."""
-        with acting_for(request.auth.tenant_id):
+        with acting_for(caller(request).tenant_id):
             return Response(seeing.shown(the_id(job_id)))
 
 
@@ -102,8 +103,8 @@ class JobResult(Endpoint):
     )
     def get(self, request: Request, job_id: str) -> HttpResponse:
         """The finished video, by a redirect to a short-lived address."""
-        with acting_for(request.auth.tenant_id):
-            return HttpResponseRedirect(results.link(the_id(job_id), by=request.auth.prefix))
+        with acting_for(caller(request).tenant_id):
+            return HttpResponseRedirect(results.link(the_id(job_id), by=caller(request).prefix))
 
 
 class Result(JobResult):
@@ -124,8 +125,8 @@ class Cancel(Endpoint):
     def post(self, request: Request, job_id: str) -> Response:
         """Cancel: 200 when it is canceled, 202 when its worker stops at the next step."""
         found: UUID = the_id(job_id)
-        with acting_for(request.auth.tenant_id):
-            lifecycle.cancel(found, by=request.auth.prefix)
+        with acting_for(caller(request).tenant_id):
+            lifecycle.cancel(found, by=caller(request).prefix)
             body = seeing.shown(found)
         return Response(body, 200 if body["state"] == State.CANCELED else 202)
 

@@ -100,7 +100,7 @@ class JobOptions(serializers.Serializer):
 class JobModel(serializers.Serializer):
     """Which model made the result. With `demo` it was the demo model, not LatentSync's own."""
 
-    label = serializers.CharField(source="model_label")
+    label = serializers.CharField(source="model_label")  # type: ignore[assignment]
     demo = serializers.BooleanField(source="model_is_demo")
 
 
@@ -251,6 +251,6 @@ class ProblemShape(serializers.Serializer):
     code = serializers.CharField()
     hint = serializers.CharField()
     request_id = serializers.CharField(required=False)
-    errors = ProblemDetail(many=True, required=False)
+    errors = ProblemDetail(many=True, required=False)  # type: ignore[assignment]
     state = serializers.CharField(required=False, help_text="The job's, where one is meant.")
     job_id = serializers.CharField(required=False, help_text="The first job of a reused key.")

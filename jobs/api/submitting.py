@@ -1,7 +1,7 @@
 """POST /process, alias POST /v1/jobs: a form with two small files, or the ids of two uploads."""
 
 from contextlib import ExitStack
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from jobs import submission, uploads
 from jobs.api import bodies
+from jobs.api.authentication import caller
 from jobs.api.endpoint import Endpoint, checked
 from jobs.api.problems import WAIT_SECONDS
 from jobs.api.seeing import shown
@@ -22,13 +23,13 @@ from tenants.keys import FoundKey
 class Submitting(Endpoint):
     """The POST of both addresses."""
 
-    parser_classes: ClassVar[list[type]] = [bodies.Json, bodies.Form]
+    parser_classes = [bodies.Json, bodies.Form]
 
     def submit(self, request: Request) -> Response:
         key = bodies.idempotency_key(request)
         by_form = (request.content_type or "").lower().startswith("multipart/")
         job, replayed = (from_form if by_form else from_uploads)(request, key)
-        with acting_for(request.auth.tenant_id):
+        with acting_for(caller(request).tenant_id):
             body = shown(job.id)
         headers = {"Location": body["links"]["status"], "Retry-After": str(WAIT_SECONDS)}
         if replayed:
@@ -38,7 +39,7 @@ class Submitting(Endpoint):
 
 def from_uploads(request: Request, key: str | None) -> tuple[Job, bool]:
     given = checked(JobFromUploads(data=request.data))
-    return submitted(request.auth, given, given["video_upload"], given["audio_upload"], key)
+    return submitted(caller(request), given, given["video_upload"], given["audio_upload"], key)
 
 
 def from_form(request: Request, key: str | None) -> tuple[Job, bool]:
@@ -46,7 +47,7 @@ def from_form(request: Request, key: str | None) -> tuple[Job, bool]:
     given = checked(JobFromForm(data=request.data))
     if sum(given[kind].size for kind in UploadKind) > settings.FORM_LIMIT_BYTES:
         raise bodies.form_too_large()
-    tenant_id = request.auth.tenant_id
+    tenant_id = caller(request).tenant_id
     with ExitStack() as undoing:
         ids = {}
         for kind in UploadKind:
@@ -54,7 +55,7 @@ def from_form(request: Request, key: str | None) -> tuple[Job, bool]:
             undoing.callback(uploads.discard, tenant_id, upload)
             ids[kind] = upload.id
         job, replayed = submitted(
-            request.auth, given, ids[UploadKind.VIDEO], ids[UploadKind.AUDIO], key
+            caller(request), given, ids[UploadKind.VIDEO], ids[UploadKind.AUDIO], key
         )
         if not replayed:
             undoing.pop_all()
@@ -62,16 +63,16 @@ def from_form(request: Request, key: str | None) -> tuple[Job, bool]:
 
 
 def submitted(
-    caller: FoundKey, given: dict[str, Any], video_id: UUID, audio_id: UUID, key: str | None
+    by: FoundKey, given: dict[str, Any], video_id: UUID, audio_id: UUID, key: str | None
 ) -> tuple[Job, bool]:
     options, rest = JobRequest.split(given)
-    with acting_for(caller.tenant_id):
+    with acting_for(by.tenant_id):
         return submission.submit(
             video_id=video_id,
             audio_id=audio_id,
             options=options,
-            submitted_by=caller.prefix,
-            api_key_id=caller.id,
+            submitted_by=by.prefix,
+            api_key_id=by.id,
             idempotency_key=key,
             **rest,
         )

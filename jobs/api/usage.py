@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import reports
+from jobs.api.authentication import caller
 from jobs.api.documenting import documented
 from jobs.api.endpoint import Endpoint, bad_parameter
 from jobs.api.serializers import UsageMonth
@@ -27,14 +28,15 @@ class Usage(Endpoint):
     @documented(
         "get_usage",
         {200: UsageMonth},
+        subject="usage",
         problems=(400,),
         parameters=[OpenApiParameter("month", str, description="YYYY-MM; the present one if not.")],
     )
     def get(self, request: Request) -> Response:
         """The usage of one month, by day of the tenant's time zone."""
         asked = request.query_params.get("month")
-        with acting_for(request.auth.tenant_id):
-            zone = ZoneInfo(Tenant.objects.get(id=request.auth.tenant_id).time_zone)
+        with acting_for(caller(request).tenant_id):
+            zone = ZoneInfo(Tenant.objects.get(id=caller(request).tenant_id).time_zone)
             month = reports.month_of_usage(first_of(asked, zone), zone)
         facts = {
             "month": f"{month.first:%Y-%m}",
