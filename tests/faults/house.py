@@ -163,7 +163,7 @@ class House:
         return True
 
 
-def until(condition: Callable[[], Any], what: str, *, seconds: float = 60) -> Any:
+def until(condition: Callable[[], Any], what: str, *, seconds: float = 90) -> Any:
     """What the condition returns once that is true; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

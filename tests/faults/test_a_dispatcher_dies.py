@@ -5,7 +5,7 @@ import pytest
 from tests.faults import promise
 from tests.faults.house import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 
 def test_a_dispatcher_killed_between_sending_and_marking(house, submit):

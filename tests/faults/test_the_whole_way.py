@@ -7,7 +7,7 @@ from tests.faults import promise
 from tests.faults.conftest import submit_files
 from tests.faults.house import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_dead_letter_brings_its_job_to_an_end(house, submit):
     until(lambda: house.waiting("lipsync.fifo") == 1, "the message is sent")
     house.receive_in_vain("lipsync.fifo", times=3)
     house.start("task-worker")
-    until(job.has_ended, "the job ends", seconds=20)
+    until(job.has_ended, "the job ends")
     assert (job.state, job.error_code) == ("failed", "too_many_attempts")
     assert promise.broken(job.id) == []
 
