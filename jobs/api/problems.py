@@ -28,7 +28,6 @@ STATUS_OF: dict[type[Exception], int] = {
     errors.BadJobOption: 422,
     errors.TooManyWaiting: 429,
     errors.EmptyUpload: 422,
-    errors.EmptyUpload: 422,
     errors.UploadTooLarge: 413,
     errors.UploadIncomplete: 400,
     errors.BadPart: 400,
