@@ -1,0 +1,99 @@
+"""The same uploads and downloads where the environment names buckets, over S3's own protocol.
+
+The server here checks neither signatures nor times: what is proven is that the calls fit.
+"""
+
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from jobs import storage, uploads
+from jobs.errors import UploadIncomplete
+from jobs.models import Upload
+from jobs.parts import S3Parts, parts
+
+pytestmark = pytest.mark.django_db
+BUCKETS = ("inputs", "outputs")
+SIZE = uploads.PART_BYTES + 1000
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """The address of a server with the product's two buckets."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    client = boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys)
+    for name in BUCKETS:
+        client.create_bucket(Bucket=name)
+    yield address
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def buckets(settings, s3) -> None:
+    told = {"endpoint_url": s3, "region_name": "us-east-1", "file_overwrite": True}
+    told |= {"access_key": "test", "secret_key": "test"}
+    backend = "storages.backends.s3.S3Storage"
+    shelves = {n: {"BACKEND": backend, "OPTIONS": {**told, "bucket_name": n}} for n in BUCKETS}
+    settings.STORAGES = {**settings.STORAGES, **shelves}
+
+
+@pytest.fixture
+def opened(acme) -> Upload:
+    return uploads.start(acme.id, "video", "face.mp4", SIZE)
+
+
+def put(part: dict) -> None:
+    body = bytes([part["number"]]) * part["size_bytes"]
+    request = urllib.request.Request(part["url"], data=body, method=part["method"])
+    request.add_header("Content-Type", "application/octet-stream")
+    assert urllib.request.urlopen(request).status == 200
+
+
+def test_parts_go_to_the_bucket_and_become_one_object(acme, opened, tmp_path):
+    assert isinstance(parts(), S3Parts)
+    first, second = uploads.missing_parts(opened)
+    put(second)
+    with pytest.raises(UploadIncomplete, match=r"\[1\]"):
+        uploads.complete(acme.id, opened.id)
+    put(first)
+    done = uploads.complete(acme.id, opened.id)
+    fetched = storage.fetch(done.key, tmp_path / "video")
+    assert fetched.read_bytes() == b"\1" * uploads.PART_BYTES + b"\2" * 1000
+
+
+def test_a_crash_between_joining_and_noting_it_is_mended_by_completing_again(acme, opened):
+    for part in uploads.missing_parts(opened):
+        put(part)
+    parts().join(opened)
+    assert uploads.complete(acme.id, opened.id).state == "ready"
+
+
+def test_an_upload_that_the_bucket_gave_up_lacks_all_its_parts(acme, opened):
+    parts().discard(opened)
+    assert len(uploads.missing_parts(opened)) == 2
+
+
+def test_an_aborted_upload_leaves_nothing(acme, opened):
+    put(uploads.missing_parts(opened)[0])
+    uploads.abort(acme.id, opened.id)
+    assert not storage.inputs().exists(opened.key)
+
+
+def test_a_result_is_put_and_linked_under_a_name_of_its_own(acme, tmp_path):
+    file = tmp_path / "result.mp4"
+    file.write_bytes(b"a film")
+    key = storage.put_result(file, acme.id, acme.id, acme.id)
+    request = urllib.request.Request(storage.download_url(key, 'so "far".mp4'))
+    request.add_header("Range", "bytes=2-5")
+    with urllib.request.urlopen(request) as answer:
+        assert (answer.status, answer.read()) == (206, b"film")
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="so far.mp4"'
+        assert answer.headers["Content-Type"] == "application/octet-stream"
