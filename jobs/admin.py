@@ -87,8 +87,11 @@ class DeliveriesAdmin(UsageRecordAdmin):
     @admin.display(description="input")
     def source(self, record: UsageRecord) -> str:
         told = record.measures
-        picture = f"{told.get('input_width')}×{told.get('input_height')}"
-        return f"{picture}, {told.get('input_frames')} frames, {told.get('input_megabytes')} MB"
+        megabytes = f"{told.get('input_megabytes')} MB"
+        if not told.get("input_width"):
+            return megabytes
+        size = f"{told['input_width']}×{told['input_height']}"
+        return f"{size}, {told.get('input_frames')} frames, {megabytes}"
 
     @admin.display(description="processing s")
     def processing(self, record: UsageRecord) -> Any:
