@@ -79,6 +79,7 @@ def _lanes_taken(tenants: list[UUID]) -> dict[UUID, set[int]]:
     taken: dict[UUID, set[int]] = {}
     held = Job.objects.filter(tenant_id__in=tenants, lane__isnull=False)
     for tenant_id, lane in held.values_list("tenant_id", "lane"):
+        assert lane is not None
         taken.setdefault(tenant_id, set()).add(lane)
     return taken
 

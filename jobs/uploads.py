@@ -86,7 +86,7 @@ def abort(tenant_id: UUID, upload_id: UUID) -> Upload:
     return upload
 
 
-def receive_file(tenant_id: UUID, kind: str, file: UploadedFile) -> Upload:
+def receive_file(tenant_id: UUID, kind: str, file: "UploadedFile[Any]") -> Upload:
     """Store a small file that came with a form. Its hash lets a repeated form be recognized.
 
     Raises EmptyUpload, UploadTooLarge.

@@ -133,7 +133,9 @@ def test_the_owner_of_the_table_cannot_either(in_acme, sql):
         connection.execute(sql)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(quantities=st.lists(QUANTITIES, max_size=8))
 def test_a_sum_is_exact_in_whatever_order_and_however_often_it_was_told(acme, quantities):
     with transaction.atomic():
