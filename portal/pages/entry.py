@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Collection
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from tenants import people
 from tenants.context import acting_for
+from tenants.models import User
 from tenants.people import Belonging
 
 CHOICE = "tenant"
@@ -27,7 +30,16 @@ PLACES = [
 
 ACCOUNT = {"mfa": "security", "account_change_password": "password"}
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
+
+
+class MemberRequest(HttpRequest):
+    """A request behind for_member(): who is signed in, and the membership they work under."""
+
+    user: User
+    htmx: HtmxDetails
+    tenant: Belonging
+    memberships: list[Belonging]
 
 
 def for_member(roles: Collection[str]) -> Callable[[View], View]:
@@ -38,12 +50,13 @@ def for_member(roles: Collection[str]) -> Callable[[View], View]:
 
     def guard(view: View) -> View:
         @wraps(view)
-        def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            request.tenant = tenant = tenant_of(request)
+        def page(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            tenant = tenant_of(request)
             if tenant is None:
                 return render(request, "pages/home/no_tenant.html", status=403)
             if tenant.role not in roles:
                 raise PermissionDenied
+            request.tenant = tenant
             return view(request, *args, **kwargs)
 
         return signed_in(page)
@@ -56,7 +69,7 @@ def for_tenant(roles: Collection[str]) -> Callable[[View], View]:
 
     def guard(view: View) -> View:
         @wraps(view)
-        def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def page(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             with acting_for(request.tenant.tenant_id):
                 return view(request, *args, **kwargs)
 
@@ -70,7 +83,7 @@ def signed_in(view: View) -> View:
     guarded = login_required(view)
 
     @wraps(view)
-    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def page(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.htmx and not request.user.is_authenticated:
             return HttpResponseClientRedirect(reverse("account_login"))
         return guarded(request, *args, **kwargs)
@@ -80,11 +93,11 @@ def signed_in(view: View) -> View:
 
 def tenants_of(request: HttpRequest) -> list[Belonging]:
     """The tenants that the signed-in person belongs to; asked of the database once a request."""
-    if not hasattr(request, "_tenants"):
-        user = getattr(request, "user", None)
-        signed = user is not None and user.is_authenticated
-        request._tenants = people.memberships_of(user.id) if signed else []
-    return request._tenants
+    member = cast(MemberRequest, request)
+    if not hasattr(member, "memberships"):
+        signed_in = hasattr(member, "user") and member.user.is_authenticated
+        member.memberships = people.memberships_of(member.user.id) if signed_in else []
+    return member.memberships
 
 
 def tenant_of(request: HttpRequest) -> Belonging | None:

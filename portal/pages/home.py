@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from jobs.models import State
 from portal.pages import media, usage
-from portal.pages.entry import for_tenant
+from portal.pages.entry import MemberRequest, for_tenant
 from portal.pages.jobs import announce, jobs_in, poll_seconds
 from portal.pages.showing import ShownJob
 from tenants.models import Role
@@ -22,7 +22,7 @@ LATEST = 5
 @require_GET
 @never_cache
 @for_tenant(Role.values)
-def start(request: HttpRequest) -> HttpResponse:
+def start(request: MemberRequest) -> HttpResponse:
     if request.tenant.role not in MAY_SEE_JOBS:
         return redirect("portal:usage")
     latest = latest_context()
@@ -36,7 +36,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 @for_tenant(MAY_SEE_JOBS)
-def latest(request: HttpRequest) -> HttpResponse:
+def latest(request: MemberRequest) -> HttpResponse:
     """The newest jobs alone, which htmx asks for."""
     return render(request, "pages/home/latest.html", latest_context())
 

@@ -1,12 +1,13 @@
 """The jobs of a tenant: the list, one of them live, cancel, download."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -17,13 +18,13 @@ from jobs import lifecycle, reports
 from jobs.errors import NoResult, NotCancelable, NotFinished
 from jobs.models import Job, State
 from portal.pages import media
-from portal.pages.entry import for_tenant
+from portal.pages.entry import MemberRequest, for_tenant
 from portal.pages.showing import ShownJob
 from tenants.people import MAY_MAKE_JOBS, MAY_SEE_JOBS
 
 PAGE_SIZE = 20
 ACTIVE_SECONDS, QUIET_SECONDS = 2, 15  # how often a list with and without running jobs is asked for
-TABS = {
+TABS: dict[str, tuple[str, Sequence[str]]] = {
     "all": ("All", State.values),
     "live": ("In progress", [State.VALIDATING, State.QUEUED, State.PROCESSING]),
     "succeeded": ("Succeeded", [State.SUCCEEDED]),
@@ -35,7 +36,7 @@ TABS = {
 @require_GET
 @never_cache
 @for_tenant(MAY_SEE_JOBS)
-def listing(request: HttpRequest) -> HttpResponse:
+def listing(request: MemberRequest) -> HttpResponse:
     """The list; htmx asks the same address and gets the rows alone."""
     chosen = request.GET.get("state", "all")
     if chosen not in TABS:
@@ -61,11 +62,11 @@ def list_context(chosen: str, page: Page) -> dict[str, Any]:
     }
 
 
-def jobs_in(states: list[str]) -> QuerySet[Job]:
+def jobs_in(states: Iterable[str]) -> QuerySet[Job]:
     return Job.objects.filter(state__in=states).select_related("video", "audio")
 
 
-def tabs(chosen: str) -> Any:
+def tabs(chosen: str) -> Iterator[dict[str, Any]]:
     counts = reports.counts_by_state()
     for key, (name, states) in TABS.items():
         count = sum(counts.get(state, 0) for state in states)
@@ -79,7 +80,7 @@ def tabs(chosen: str) -> Any:
 
 
 def list_address(state: str, page: int = 1) -> str:
-    asked = {"state": state} if state != "all" else {}
+    asked: dict[str, Any] = {"state": state} if state != "all" else {}
     asked |= {"page": page} if page > 1 else {}
     return reverse("portal:jobs") + (f"?{urlencode(asked)}" if asked else "")
 
@@ -96,14 +97,14 @@ def announce(shown: list[ShownJob]) -> str:
 @require_GET
 @never_cache
 @for_tenant(MAY_SEE_JOBS)
-def detail(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def detail(request: MemberRequest, job_id: UUID) -> HttpResponse:
     return render(request, "pages/jobs/detail.html", {"job": shown_job(job_id)})
 
 
 @require_GET
 @never_cache
 @for_tenant(MAY_SEE_JOBS)
-def live(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def live(request: MemberRequest, job_id: UUID) -> HttpResponse:
     """The part of the detail page that follows the job."""
     return render(request, "pages/jobs/live.html", {"job": shown_job(job_id)})
 
@@ -123,7 +124,7 @@ def found(job_id: UUID) -> Job:
 
 @require_POST
 @for_tenant(MAY_MAKE_JOBS)
-def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def cancel(request: MemberRequest, job_id: UUID) -> HttpResponse:
     found(job_id)
     try:
         lifecycle.cancel(job_id, by=request.user.email)
@@ -137,7 +138,7 @@ def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @require_GET
 @never_cache
 @for_tenant(MAY_SEE_JOBS)
-def download(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def download(request: MemberRequest, job_id: UUID) -> HttpResponse:
     """To a fresh signed address of the result; back to the job while there is none."""
     try:
         return redirect(media.download(found(job_id), by=request.user.email))

@@ -7,13 +7,13 @@ from uuid import UUID
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from portal.pages.entry import for_tenant
+from portal.pages.entry import MemberRequest, for_tenant
 from tenants import keys
 from tenants.models import ApiKey
 from tenants.people import MAY_MANAGE_KEYS
@@ -37,7 +37,7 @@ class KeyForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 @never_cache
 @for_tenant(MAY_MANAGE_KEYS)
-def listing(request: HttpRequest) -> HttpResponse:
+def listing(request: MemberRequest) -> HttpResponse:
     """The keys; a POST makes one, and its answer is the only page that shows the secret."""
     form = KeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -46,7 +46,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/keys/list.html", page(form), status=status)
 
 
-def create(form: KeyForm, request: HttpRequest) -> dict[str, str]:
+def create(form: KeyForm, request: MemberRequest) -> dict[str, str]:
     name, scopes = form.cleaned_data["name"], form.cleaned_data["scopes"]
     key, secret = keys.create(name, scopes=scopes, expires_at=form.expires_at(), by=request.user)
     return {"name": key.name, "secret": secret}
@@ -64,7 +64,7 @@ def page(form: KeyForm, fresh: dict[str, str] | None = None) -> dict[str, Any]:
 
 @require_POST
 @for_tenant(MAY_MANAGE_KEYS)
-def revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
+def revoke(request: MemberRequest, key_id: UUID) -> HttpResponse:
     try:
         key = keys.revoke(key_id, by=request.user)
     except ApiKey.DoesNotExist:

@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.conf import settings
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -17,7 +18,7 @@ from jobs import submission, uploads
 from jobs.errors import JobError
 from jobs.models import Job, Upload, UploadState
 from portal.pages import media
-from portal.pages.entry import for_member
+from portal.pages.entry import MemberRequest, for_member
 from tenants.context import acting_for
 from tenants.models import Limits
 from tenants.people import MAY_MAKE_JOBS
@@ -59,7 +60,7 @@ class FilesForm(JobForm):
 
 
 @csrf_exempt  # the token is asked for in the next step: before the size is known, nothing is read
-def new_job(request: HttpRequest) -> HttpResponse:
+def new_job(request: MemberRequest) -> HttpResponseBase:
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.FORM_LIMIT_BYTES + FIELDS_BYTES:
         return render(request, "413.html", status=413)
     return new_job_form(request)
@@ -69,7 +70,7 @@ def new_job(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @never_cache
 @for_member(MAY_MAKE_JOBS)
-def new_job_form(request: HttpRequest) -> HttpResponse:
+def new_job_form(request: MemberRequest) -> HttpResponse:
     if request.method == "GET":
         return render(request, "pages/uploads/new.html", page(request, JobForm(initial=DEFAULTS)))
     form = FilesForm(request.POST, request.FILES)
@@ -86,11 +87,11 @@ def new_job_form(request: HttpRequest) -> HttpResponse:
 DEFAULTS = {"steps": settings.INFERENCE_STEPS, "guidance": settings.GUIDANCE_SCALE}
 
 
-def receive(request: HttpRequest, kind: str, form: forms.Form) -> Upload:
+def receive(request: MemberRequest, kind: str, form: forms.Form) -> Upload:
     return uploads.receive_file(request.tenant.tenant_id, kind, form.cleaned_data[kind])
 
 
-def page(request: HttpRequest, form: forms.Form, refusal: str = "") -> dict[str, Any]:
+def page(request: MemberRequest, form: forms.Form, refusal: str = "") -> dict[str, Any]:
     with acting_for(request.tenant.tenant_id):
         limits = Limits.objects.get()
     return {
@@ -106,13 +107,13 @@ def page(request: HttpRequest, form: forms.Form, refusal: str = "") -> dict[str,
     }
 
 
-def refused(request: HttpRequest, form: forms.Form, words: str) -> HttpResponse:
+def refused(request: MemberRequest, form: forms.Form, words: str) -> HttpResponse:
     return render(request, "pages/uploads/new.html", page(request, form, words), status=400)
 
 
 @require_POST
 @for_member(MAY_MAKE_JOBS)
-def start_upload(request: HttpRequest) -> HttpResponse:
+def start_upload(request: MemberRequest) -> HttpResponse:
     """Open an upload, or go on with one that this file was begun with: the parts still to send."""
     form = UploadForm(request.POST)
     if not form.is_valid():
@@ -149,7 +150,7 @@ def plan(upload: Upload) -> dict[str, Any]:
 
 @require_POST
 @for_member(MAY_MAKE_JOBS)
-def complete_upload(request: HttpRequest, upload_id: UUID) -> HttpResponse:
+def complete_upload(request: MemberRequest, upload_id: UUID) -> HttpResponse:
     try:
         upload = uploads.complete(request.tenant.tenant_id, upload_id)
     except Upload.DoesNotExist:
@@ -161,7 +162,7 @@ def complete_upload(request: HttpRequest, upload_id: UUID) -> HttpResponse:
 
 @require_POST
 @for_member(MAY_MAKE_JOBS)
-def submit_job(request: HttpRequest) -> HttpResponse:
+def submit_job(request: MemberRequest) -> HttpResponse:
     form = PairForm(request.POST)
     if not form.is_valid():
         return told("The job has no video or no voice, or an option is no number.", 400)
@@ -174,7 +175,7 @@ def submit_job(request: HttpRequest) -> HttpResponse:
     )
 
 
-def submit(request: HttpRequest, form: JobForm, video_id: UUID, audio_id: UUID) -> Job:
+def submit(request: MemberRequest, form: JobForm, video_id: UUID, audio_id: UUID) -> Job:
     """The page's own id is the idempotency key: a second click finds the first one's job."""
     once = form.cleaned_data["submission"]
     with acting_for(request.tenant.tenant_id):
@@ -199,7 +200,7 @@ def told(refusal: JobError | str, status: int) -> JsonResponse:
 
 @require_GET
 @for_member(MAY_MAKE_JOBS)
-def sample(request: HttpRequest, kind: str) -> HttpResponse:
+def sample(request: MemberRequest, kind: str) -> FileResponse:
     """The bundled pair; the page sends it the way of any other."""
     if kind not in media.SAMPLE or not media.has_sample():
         raise Http404

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 from jobs import reports
 from jobs.reports import Month, Usage
 from portal.pages import charts
-from portal.pages.entry import for_tenant
+from portal.pages.entry import MemberRequest, for_tenant
 from portal.templatetags.words import in_seconds
 from tenants.people import MAY_SEE_USAGE, Belonging
 
@@ -28,7 +28,7 @@ UNITS = [(3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s")]
 @require_GET
 @never_cache
 @for_tenant(MAY_SEE_USAGE)
-def month(request: HttpRequest, year: int = 0, number: int = 0) -> HttpResponse:
+def month(request: MemberRequest, year: int = 0, number: int = 0) -> HttpResponse:
     """The present month without a year and a number."""
     zone = ZoneInfo(request.tenant.time_zone)
     first = first_of_month(year, number) if year else today(zone).replace(day=1)
@@ -49,7 +49,7 @@ def month(request: HttpRequest, year: int = 0, number: int = 0) -> HttpResponse:
 @require_GET
 @never_cache
 @for_tenant(MAY_SEE_USAGE)
-def table(request: HttpRequest, year: int, number: int) -> HttpResponse:
+def table(request: MemberRequest, year: int, number: int) -> HttpResponse:
     """The days as CSV: figures and dates only, nothing that a spreadsheet would compute."""
     first = first_of_month(year, number)
     used = reports.month_of_usage(first, ZoneInfo(request.tenant.time_zone))
@@ -106,6 +106,7 @@ def chart(days: list[Usage]) -> charts.Chart:
 
 
 def title(day: Usage) -> str:
+    assert day.day is not None
     delivered = in_seconds(day.output_seconds) if day.videos else "nothing"
     videos = f", {day.videos} video{'' if day.videos == 1 else 's'}" if day.videos else ""
     return f"{date_format(day.day, 'D j M')}: {delivered}{videos}"
