@@ -22,6 +22,10 @@ LINK_SECONDS = 3600
 SALT = "viseme.parts"
 
 
+class PartsGone(Exception):
+    """While they were being joined somebody else joined or discarded them."""
+
+
 class Parts(Protocol):
     def begin(self, upload: Upload) -> str:
         """Make room for the parts; an id that the storage wants to hear again, or nothing."""
@@ -33,7 +37,7 @@ class Parts(Protocol):
         """The size in bytes of each part that has arrived."""
 
     def join(self, upload: Upload) -> None:
-        """Make one object of the parts, in order."""
+        """Make one object of the parts, in order. Raises PartsGone."""
 
     def discard(self, upload: Upload) -> None:
         """Forget the parts and what was joined of them."""
@@ -68,14 +72,18 @@ class FolderParts:
     def join(self, upload: Upload) -> None:
         whole = Path(storage.inputs().path(upload.key))
         whole.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._folder(upload) / "whole"
-        with unfinished.open("wb") as target:
-            for number in range(1, upload.part_count + 1):
-                with self._part(upload.tenant_id, upload.id, number).open("rb") as part:
-                    shutil.copyfileobj(part, target, storage.CHUNK_BYTES)
-        unfinished.chmod(0o600)
-        unfinished.replace(whole)
-        shutil.rmtree(self._folder(upload))
+        # A name of its own: another call may be joining the same parts at this moment.
+        unfinished = self._folder(upload) / f"{os.urandom(4).hex()}.whole"
+        try:
+            with unfinished.open("wb") as target:
+                for number in range(1, upload.part_count + 1):
+                    with self._part(upload.tenant_id, upload.id, number).open("rb") as part:
+                        shutil.copyfileobj(part, target, storage.CHUNK_BYTES)
+            unfinished.chmod(0o600)
+            unfinished.replace(whole)
+        except FileNotFoundError:
+            raise PartsGone from None
+        shutil.rmtree(self._folder(upload), ignore_errors=True)
 
     def discard(self, upload: Upload) -> None:
         shutil.rmtree(self._folder(upload), ignore_errors=True)
@@ -131,9 +139,13 @@ class S3Parts:
 
     def join(self, upload: Upload) -> None:
         listed = [{k: p[k] for k in ("PartNumber", "ETag")} for p in self._listed(upload)]
-        self._bucket.meta.client.complete_multipart_upload(
-            **self._named(upload), MultipartUpload={"Parts": listed}
-        )
+        client = self._bucket.meta.client
+        try:
+            client.complete_multipart_upload(
+                **self._named(upload), MultipartUpload={"Parts": listed}
+            )
+        except client.exceptions.NoSuchUpload:
+            raise PartsGone from None
 
     def discard(self, upload: Upload) -> None:
         client = self._bucket.meta.client

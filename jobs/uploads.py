@@ -18,7 +18,7 @@ from jobs import storage
 from jobs.clock import database_now
 from jobs.errors import EmptyUpload, UploadClosed, UploadIncomplete, UploadTooLarge
 from jobs.models import Upload, UploadKind, UploadState
-from jobs.parts import parts
+from jobs.parts import PartsGone, parts
 from messaging.ids import new_id
 from tenants.context import acting_for
 from tenants.models import Limits
@@ -69,7 +69,7 @@ def complete(tenant_id: UUID, upload_id: UUID) -> Upload:
     if not _is_whole(upload):
         if lacking := [part["number"] for part in missing_parts(upload)]:
             raise UploadIncomplete(lacking)
-        parts().join(upload)
+        _join(upload)
     with acting_for(tenant_id):
         return _make_ready(upload_id)
 
@@ -130,6 +130,14 @@ def _refuse_size(tenant_id: UUID, name: str, size_bytes: int) -> None:
         limit = Limits.objects.get().upload_bytes
     if size_bytes > limit:
         raise UploadTooLarge(size_bytes, limit)
+
+
+def _join(upload: Upload) -> None:
+    try:
+        parts().join(upload)
+    except PartsGone:
+        if not _is_whole(upload):  # aborted, not completed by another call
+            raise UploadClosed(find(upload.tenant_id, upload.id)) from None
 
 
 def _is_whole(upload: Upload) -> bool:

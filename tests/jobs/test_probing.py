@@ -12,19 +12,6 @@ from tests.making import a_job, an_upload
 
 
 @pytest.fixture
-def shelves(settings, tmp_path):
-    """Storages of the test's own."""
-    backend = "django.core.files.storage.FileSystemStorage"
-    own = {
-        name: {"BACKEND": backend, "OPTIONS": {"location": tmp_path / name}}
-        for name in ("inputs", "outputs")
-    }
-    settings.STORAGES = {**settings.STORAGES, **own}
-    settings.WORK_ROOT = tmp_path / "work"
-    return tmp_path
-
-
-@pytest.fixture
 def clip(tmp_path) -> Path:
     return film(tmp_path / "clip.mp4", numbered(12))
 

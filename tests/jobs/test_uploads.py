@@ -82,6 +82,20 @@ def test_a_crash_between_joining_and_noting_it_is_mended_by_completing_again(acm
     assert uploads.complete(acme.id, opened.id).state == "ready"
 
 
+def test_two_completions_at_once_both_end_well(acme, opened, monkeypatch):
+    for number in (1, 2):
+        send(opened, number)
+    join = FolderParts.join
+
+    def join_after_another(self: FolderParts, upload: Upload) -> None:
+        join(self, upload)  # the other call's
+        join(self, upload)
+
+    monkeypatch.setattr(FolderParts, "join", join_after_another)
+    assert uploads.complete(acme.id, opened.id).state == "ready"
+    assert storage.inputs().size(opened.key) == SIZE
+
+
 @pytest.mark.parametrize("size", [0, 999, 1001])
 def test_a_part_of_another_size_is_refused_and_leaves_nothing(opened, size):
     link = parts().link(opened, 2)
