@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError
 from django.conf import settings
 
 from messaging.received import encode
+from portal.embedded import bound
 from portal.embedded.sqs import client
 
 DRAMATIQ = ["-m", "dramatiq", "portal.worker", "--processes", "1", "--threads", "1", "--queues"]
@@ -44,7 +45,7 @@ class Process:
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments],
+                bound.command([sys.executable, *arguments]),  # nothing survives a killed test run
                 cwd=ROOT,
                 env=environment,
                 stdout=output,
