@@ -8,7 +8,7 @@ FROM python:3.11-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/app \
     PATH=/opt/viseme/bin:$PATH \
     VISEME_MODE=production VISEME_HOME=/var/lib/viseme STATIC_ROOT=/srv/static \
-    DJANGO_SETTINGS_MODULE=portal.settings dramatiq_queue_prefetch=1
+    DJANGO_SETTINGS_MODULE=portal.settings
 # A number, so that Kubernetes can prove that it is not root.
 RUN groupadd --gid 10001 viseme \
     && useradd --uid 10001 --gid viseme --no-create-home --shell /usr/sbin/nologin viseme \

@@ -103,7 +103,6 @@ class House:
         os.environ["VISEME_MODE"] = "embedded"
         os.environ["PORT"] = str(self.state.section("web")["port"])
         os.environ["PYTHONUNBUFFERED"] = "1"
-        os.environ["dramatiq_queue_prefetch"] = "1"  # noqa: SIM112 - dramatiq's spelling
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
         return dict(os.environ)
 
