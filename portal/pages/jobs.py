@@ -127,11 +127,12 @@ def found(job_id: UUID) -> Job:
 def cancel(request: MemberRequest, job_id: UUID) -> HttpResponse:
     found(job_id)
     try:
-        lifecycle.cancel(job_id, by=request.user.email)
+        job = lifecycle.cancel(job_id, by=request.user.email)
     except NotCancelable as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, "The job is being canceled.")
+        if not job.is_final:
+            messages.success(request, "The worker stops at its next step.")
     return redirect("portal:job", job_id)
 
 

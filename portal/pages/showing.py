@@ -27,6 +27,7 @@ STEPS = {
     State.SUCCEEDED: ("Deliver", "Delivered"),
 }
 STAGES = {
+    "fetch": "Fetching the files",
     "probe": "Reading the files",
     "audio": "Listening to the voice",
     "generate": "Making the video",
