@@ -7,9 +7,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 JOB = re.compile(r"/jobs/[0-9a-f-]{36}/$")
-MADE_MS = 300_000
+MADE_MS = 600_000
 TIMES = "[...document.querySelectorAll('[data-pair] video')].map(film => film.currentTime)"
 ALL_READY = "[...document.querySelectorAll('[data-pair] video')].every(it => it.readyState >= 3)"
 
