@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-from django import forms
 from django.conf import settings
+from django.forms import Form
 from django.http import FileResponse, Http404, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -19,44 +19,12 @@ from jobs.errors import JobError
 from jobs.models import Job, Upload, UploadState
 from portal.pages import media
 from portal.pages.entry import MemberRequest, for_member
+from portal.pages.job_forms import CONSENT_LENGTH, FilesForm, JobForm, PairForm, UploadForm
 from tenants.context import acting_for
 from tenants.models import Limits
 from tenants.people import MAY_MAKE_JOBS
 
-CONSENT_LENGTH = 500
 FIELDS_BYTES = 1 << 16  # what a form has beside its files
-
-
-class JobForm(forms.Form):
-    """How the job is to be made. Ranges are the operation's; here are only types."""
-
-    steps = forms.IntegerField(required=False)
-    guidance = forms.FloatField(required=False)
-    consent_note = forms.CharField(required=False, max_length=CONSENT_LENGTH)
-    submission = forms.UUIDField(required=False)
-
-    def options(self) -> dict[str, Any]:
-        given = {name: self.cleaned_data[name] for name in ("steps", "guidance")}
-        return {name: value for name, value in given.items() if value is not None}
-
-
-class UploadForm(forms.Form):
-    kind = forms.ChoiceField(choices=[("video", "video"), ("audio", "audio")])
-    name = forms.CharField(max_length=255)
-    size_bytes = forms.IntegerField(min_value=1)
-    resume = forms.UUIDField(required=False)
-
-
-class PairForm(JobForm):
-    video = forms.UUIDField()
-    audio = forms.UUIDField()
-
-
-class FilesForm(JobForm):
-    """The way without JavaScript: both files in the form, small ones only."""
-
-    video = forms.FileField()
-    audio = forms.FileField()
 
 
 @csrf_exempt  # the token is asked for in the next step: before the size is known, nothing is read
@@ -87,11 +55,11 @@ def new_job_form(request: MemberRequest) -> HttpResponse:
 DEFAULTS = {"steps": settings.INFERENCE_STEPS, "guidance": settings.GUIDANCE_SCALE}
 
 
-def receive(request: MemberRequest, kind: str, form: forms.Form) -> Upload:
+def receive(request: MemberRequest, kind: str, form: Form) -> Upload:
     return uploads.receive_file(request.tenant.tenant_id, kind, form.cleaned_data[kind])
 
 
-def page(request: MemberRequest, form: forms.Form, refusal: str = "") -> dict[str, Any]:
+def page(request: MemberRequest, form: Form, refusal: str = "") -> dict[str, Any]:
     with acting_for(request.tenant.tenant_id):
         limits = Limits.objects.get()
     return {
@@ -107,7 +75,7 @@ def page(request: MemberRequest, form: forms.Form, refusal: str = "") -> dict[st
     }
 
 
-def refused(request: MemberRequest, form: forms.Form, words: str) -> HttpResponse:
+def refused(request: MemberRequest, form: Form, words: str) -> HttpResponse:
     return render(request, "pages/uploads/new.html", page(request, form, words), status=400)
 
 

@@ -38,9 +38,7 @@ def in_bytes(size: int | None) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if figure < 1000:
             return (
-                f"{figure:.0f} {unit}"
-                if unit == "B" or figure >= 100
-                else f"{figure:.1f} {unit}"
+                f"{figure:.0f} {unit}" if unit == "B" or figure >= 100 else f"{figure:.1f} {unit}"
             )
         figure /= 1000
     return f"{figure:.1f} TB"
