@@ -1,4 +1,4 @@
-"""Films of drawn faces, already aligned: what the training sees and what the proof is held against."""
+"""Films of drawn faces, already aligned: what the training sees and what the proof uses."""
 
 from __future__ import annotations
 

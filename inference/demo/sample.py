@@ -1,4 +1,4 @@
-"""The bundled pair: a drawn face that says one thing, and another voice that says something else."""
+"""The bundled pair: a drawn face that says one thing, another voice that says another."""
 
 from __future__ import annotations
 

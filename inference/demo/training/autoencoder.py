@@ -7,6 +7,7 @@ can sharpen; from a random start the same minutes give 3 dB less.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,8 +32,8 @@ CONFIG: dict[str, object] = {
     "scaling_factor": 0.18215,
 }
 SCALING = 0.18215
-STEPS, RATE = 1600, 2.5e-3
-DECODER_STEPS, DECODER_RATE = 900, 1.5e-3
+STEPS, RATE = 1350, 2.5e-3
+DECODER_STEPS, DECODER_RATE = 700, 1.5e-3
 BATCH, CROP = 7, 96
 MASKED_SHARE, TEXTURE_SHARE = 0.3, 0.25
 LATENT_NOISE = 0.07
@@ -68,7 +69,7 @@ def start_linear(vae: AutoencoderKL) -> None:
         conv.bias.zero_()
 
 
-def _carry_past(resnet: nn.Module) -> None:
+def _carry_past(resnet: Any) -> None:
     """The carried channels go round the resnet's convolutions, through its shortcut."""
     second, shortcut = resnet.conv2, resnet.conv_shortcut
     second.weight *= 0.3
@@ -87,7 +88,7 @@ def _spread(weight: Tensor, kernel: Tensor) -> None:
         weight[i, i] = kernel
 
 
-def _split_signs(conv: nn.Conv2d) -> None:
+def _split_signs(conv: Any) -> None:
     """Three colors and a constant, and the same with the other sign, in the first channels."""
     conv.weight[:CARRIED] = 0
     conv.bias[:CARRIED] = 0
@@ -97,7 +98,7 @@ def _split_signs(conv: nn.Conv2d) -> None:
         conv.bias[half + 3] = sign
 
 
-def _join_signs(conv: nn.Conv2d, size: float) -> None:
+def _join_signs(conv: Any, size: float) -> None:
     """silu(c) - silu(-c) = c, for each of the three colors."""
     conv.weight *= 0.3
     conv.weight[:3] = 0
@@ -175,7 +176,7 @@ def train_all(material: Material, mask: Tensor, folder: Path, seed: int) -> Auto
         seed=seed,
         decay=0.99,
     )
-    whiten(vae, to_pixels(material.pictures[::9, ::5, 0]))
+    whiten(vae, to_pixels(material.pictures[::9, ::5, 0]).flatten(0, 1))
     return vae.requires_grad_(False).eval()
 
 

@@ -50,6 +50,7 @@ def _store(path: Path, network: nn.Module) -> dict[str, str | int]:
         for name, value in network.state_dict().items()
     }
     save_file(halves, path)
+    path.chmod(0o644)  # safetensors leaves it to its owner alone
     return {
         "path": path.name,
         "sha256": file_sha256(path),

@@ -19,7 +19,7 @@ from inference.demo.voices import recording
 from inference.whisper import AudioEncoder, EncoderConfig
 
 CONFIG = EncoderConfig(n_mels=80, ctx=1500, width=64, heads=4, layers=2)
-STEPS, RATE = 1000, 2e-3
+STEPS, RATE = 900, 2e-3
 BATCH = 4
 SHORTEST_SECONDS = 3.0
 HELD_OUT_RECORDINGS = 12

@@ -3,25 +3,30 @@ the reference, whose mouth never says what the sound says.
 
 A training pair is what inference sees: the target is one picture of a frame, masked and reference
 latents come from another picture of the same frame with an independent mouth. Stage A learns that
-on single frames, stage B on windows of 16 with the motion modules.
+on single frames, stage B on windows of 16 with the motion modules. Stage C does as B does and looks
+less at the mouth, which moves by then, and more at the cheeks and the chin around it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
 from torch import Tensor, nn
 
 from inference.audio import frame_windows, speech_features
+from inference.demo.training import halves
 from inference.demo.training.autoencoder import SCALING, to_pixels
+from inference.demo.training.halves import Meeting
 from inference.demo.training.hearing import CONFIG as ENCODER
 from inference.demo.training.loop import Losses, train
 from inference.demo.training.material import CLIP_FRAMES, MOUTHS, Material
 from inference.mask import latent_mask
-from inference.unet import UNetConfig, VideoUNet
+from inference.unet import Resnet, UNetConfig, VideoUNet
 from inference.whisper import AudioEncoder
 
 # Groups of 8 channels and more: a group of two, as 32 groups would make of 64 channels, pins the
@@ -35,12 +40,16 @@ CONFIG = UNetConfig(
     groups=8,
     motion_heads=4,
 )
-STAGE_A_STEPS, STAGE_A_RATE, STAGE_A_WINDOWS, STAGE_A_FRAMES = 2200, 1.2e-3, 8, 4
-STAGE_B_STEPS, STAGE_B_RATE, STAGE_B_WINDOWS = 1500, 6e-4, 2
+STAGE_A_STEPS, STAGE_A_RATE, STAGE_A_WINDOWS, STAGE_A_FRAMES = 1800, 1.2e-3, 8, 4
+STAGE_B_STEPS, STAGE_B_RATE, STAGE_B_WINDOWS = 1300, 6e-4, 2
+STAGE_C_STEPS, STAGE_C_RATE = 500, 5e-4
+WATCH_EVERY = 300
+FINISHED = "unet-whole.pt"
 LATENT_SIDE = 16
 MOUTH_ROWS, MOUTH_COLUMNS = slice(8, 13), slice(5, 11)
 SEEN_ROWS, SEEN_COLUMNS = slice(8, 14), slice(4, 12)  # what the mouth reader looks at
-KEPT_WEIGHT, MOUTH_WEIGHT, COLOR_WEIGHT, READER_WEIGHT = 0.1, 4.0, 2.0, 0.15
+KEPT_WEIGHT, COLOR_WEIGHT, READER_WEIGHT = 0.1, 2.0, 0.15
+MOUTH_WEIGHT, EVEN_MOUTH_WEIGHT = 4.0, 1.5  # stages A and B, stage C
 SILENT_SHARE = 0.1
 LEAST_OWN_NOISE = 0.25
 LEVEL = 0.3  # of the latents in the first channels of the linear start
@@ -50,21 +59,23 @@ def build() -> VideoUNet:
     unet = VideoUNet(CONFIG)
     for part in unet.modules():
         if isinstance(part, nn.Conv2d):
-            part.to(memory_format=torch.channels_last)  # a sixth faster on a CPU
+            # Channels last: a sixth faster on a CPU.
+            nn.Module.to(part, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return unet
 
 
 @torch.no_grad()
-def start_linear(unet: VideoUNet) -> None:
+def start_linear(network: VideoUNet) -> None:
     """Before any training the prediction is the noisy latent itself: nearly right at high noise.
 
     Two groups of channels carry +x and -x of two latent channels each; constants of both signs
     keep GroupNorm from taking their level away. The first skip brings them to the last resnet.
     """
+    unet: Any = network  # its weights are set by hand
     for part in unet.modules():
-        if hasattr(part, "conv2") and hasattr(part, "time_emb_proj"):
+        if isinstance(part, Resnet):
             part.conv2.weight.zero_()
-            part.conv2.bias.zero_()
+            part.conv2.bias.zero_()  # type: ignore[union-attr]
     first, last = unet.conv_in, unet.up_blocks[-1].resnets[-1]
     first.weight[:16], first.bias[:16] = 0, 0
     last.conv_shortcut.weight[:16], last.conv_shortcut.bias[:16] = 0, 0
@@ -195,10 +206,15 @@ class Teacher:
         self.unet, self.reader, self.lessons = unet, reader, lessons
         self.alphas = noise_schedule().alphas_cumprod
         weight = torch.where(lessons.mask < 0.5, 1.0, KEPT_WEIGHT)
-        weight[MOUTH_ROWS, MOUTH_COLUMNS] *= MOUTH_WEIGHT
-        self.weight = weight / weight.mean()
+        self.even = weight.clone()
+        self.set_mouth_weight(MOUTH_WEIGHT)
         self.repainted = (lessons.mask < 0.5).float()
         self.spread = lessons.targets.flatten(0, 2).var(dim=0)
+
+    def set_mouth_weight(self, share: float) -> None:
+        weight = self.even.clone()
+        weight[MOUTH_ROWS, MOUTH_COLUMNS] *= share
+        self.weight = weight / weight.mean()
 
     def losses(self, draws: torch.Generator, windows: int, frames: int) -> Losses:
         target, reference, masked, audio, articulation = self._windows(draws, windows, frames)
@@ -225,7 +241,8 @@ class Teacher:
         return {"total": total, "picture": picture, "color": color, "mouth": mouth}
 
     def _windows(self, draws: torch.Generator, windows: int, frames: int) -> tuple[Tensor, ...]:
-        """Target, reference and masked latents (b, 4, f, h, w); audio (b f, tokens, width); (b, f, 2)."""
+        """Target, reference and masked latents, (b, 4, f, h, w) each; what is heard, (b f, tokens,
+        width); what the mouth does, (b, f, 2)."""
         lessons = self.lessons
         clip = torch.randint(len(lessons.latents), (windows, 1), generator=draws)
         if frames == CLIP_FRAMES:
@@ -278,32 +295,53 @@ def _noise(draws: torch.Generator, shape: torch.Size) -> Tensor:
 
 
 def train_all(
-    lessons: Lessons, reader: MouthReader, folder: Path, seed: int, watch: object = None
+    lessons: Lessons,
+    reader: MouthReader,
+    folder: Path,
+    seed: int,
+    watch: Callable[[VideoUNet, MouthReader], str],
 ) -> VideoUNet:
+    size = sum(parameter.numel() for parameter in build().parameters())
+    halves.run(train_half, size, lessons, reader, folder, seed, watch)
+    unet = build()
+    unet.load_state_dict(torch.load(folder / FINISHED, weights_only=True))
+    return unet.requires_grad_(False).eval()
+
+
+def train_half(
+    meeting: Meeting,
+    lessons: Lessons,
+    reader: MouthReader,
+    folder: Path,
+    seed: int,
+    watch: Callable[[VideoUNet, MouthReader], str],
+) -> None:
+    """Both stages, on half of each step's windows; the first half leaves the result in a file."""
     torch.manual_seed(seed + 4)
     unet = build()
     start_linear(unet)
     teacher = Teacher(unet, reader, lessons)
+
+    def stage(name: str, seed: int, steps: int, rate: float, windows: int, frames: int) -> None:
+        train(
+            name,
+            unet,
+            lambda _, draws: teacher.losses(draws, windows // halves.HALVES, frames),
+            folder=folder,
+            steps=steps,
+            rate=rate,
+            seed=seed,
+            decay=0.995,
+            watch=lambda _: watch(unet, reader),
+            watch_every=WATCH_EVERY,
+            meeting=meeting,
+        )
+
     unet.motion = False
-    train(
-        "unet-a",
-        unet,
-        lambda _, draws: teacher.losses(draws, STAGE_A_WINDOWS, STAGE_A_FRAMES),
-        folder=folder,
-        steps=STAGE_A_STEPS,
-        rate=STAGE_A_RATE,
-        seed=seed + 4,
-        decay=0.995,
-    )
+    stage("unet-a", seed + 4, STAGE_A_STEPS, STAGE_A_RATE, STAGE_A_WINDOWS, STAGE_A_FRAMES)
     unet.motion = True
-    train(
-        "unet-b",
-        unet,
-        lambda _, draws: teacher.losses(draws, STAGE_B_WINDOWS, CLIP_FRAMES),
-        folder=folder,
-        steps=STAGE_B_STEPS,
-        rate=STAGE_B_RATE,
-        seed=seed + 5,
-        decay=0.995,
-    )
-    return unet.requires_grad_(False).eval()
+    stage("unet-b", seed + 5, STAGE_B_STEPS, STAGE_B_RATE, STAGE_B_WINDOWS, CLIP_FRAMES)
+    teacher.set_mouth_weight(EVEN_MOUTH_WEIGHT)
+    stage("unet-c", seed + 6, STAGE_C_STEPS, STAGE_C_RATE, STAGE_B_WINDOWS, CLIP_FRAMES)
+    if meeting.number == 0:
+        torch.save(unet.state_dict(), folder / FINISHED)

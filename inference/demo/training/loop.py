@@ -10,9 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from inference.demo.training.halves import Meeting
+
 SAVE_EVERY_SECONDS = 180.0
 REPORT_EVERY_STEPS = 50
 WARM_UP_STEPS = 100
+HALF_APART = 7919  # between the seeds of the two halves of a step
 
 Losses = Mapping[str, Tensor]
 
@@ -63,11 +66,14 @@ def train(
     decay: float = 0.0,
     watch: Callable[[int], str] | None = None,
     watch_every: int = 0,
+    meeting: Meeting | None = None,
 ) -> None:
     """Run a stage to its end and leave the network with the averaged weights.
 
     compute(step, draws) -> named losses; `total` is minimized, the others are printed.
+    meeting: where this process meets the one that computes the other half of each step.
     """
+    number = meeting.number if meeting else 0
     trained = parameters or [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, rate, betas=(0.9, 0.98), weight_decay=1e-3, fused=True)
     average = Average(network, decay)
@@ -76,12 +82,16 @@ def train(
     for step in range(first, steps):
         for group in optimizer.param_groups:
             group["lr"] = rate * cosine(step, steps)
-        losses = compute(step, draw_for(seed, step))
+        losses = compute(step, draw_for(seed + HALF_APART * number, step))
         optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()  # type: ignore[no-untyped-call]
+        losses["total"].backward()
+        if meeting:
+            meeting.average(trained)
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         average.follow(network, step)
+        if number:
+            continue  # the first half saves and reports for both
         if step % REPORT_EVERY_STEPS == 0 or step == steps - 1:
             shown = " ".join(f"{k} {v.item():.4f}" for k, v in losses.items())
             each = (time.monotonic() - began) / (step - first + 1)

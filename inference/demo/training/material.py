@@ -37,7 +37,9 @@ class Material:
 
     def targets(self) -> np.ndarray:
         """(clips, frames, mouths, 2): opening and width of every picture."""
-        return np.stack([_curves_of(self.curves, v, s) for v, s in zip(self.voice, self.start)])
+        return np.stack(
+            [_curves_of(self.curves, v, s) for v, s in zip(self.voice, self.start, strict=True)]
+        )
 
 
 def _curves_of(curves: list[np.ndarray], voice: np.ndarray, start: np.ndarray) -> np.ndarray:

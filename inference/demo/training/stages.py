@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL
 
 from inference.demo.films import RESOLUTION
 from inference.demo.training import autoencoder, bundle, hearing, lips, material
+from inference.demo.training.watching import Watch
 from inference.mask import draw_mask
 
 VERSION = "1"
@@ -33,7 +34,8 @@ def train_all(folder: Path, seed: int) -> None:
     lessons = lips.prepare(lesson_material, vae, encoder, mask, folder)
     reader = lips.train_reader(lessons, folder, seed)
     done("lessons")
-    unet = lips.train_all(lessons, reader, folder, seed)
+    watch = Watch(vae, encoder, mask)
+    unet = lips.train_all(lessons, reader, folder, seed, watch)
     done("unet")
     autoencoder.sharpen_decoder(vae, lesson_material, mask, folder, seed)
     done("decoder")

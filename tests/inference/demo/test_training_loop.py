@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -37,10 +38,8 @@ def test_a_stage_that_was_cut_off_ends_where_it_would_have_ended(tmp_path, monke
     folder = tmp_path / "cut"
     folder.mkdir()
     cut = line()
-    try:
+    with pytest.raises(CutOff):
         run(folder, cut, lesson(cut, cut_off_at=7))
-    except CutOff:
-        pass
     resumed = line()
     assert torch.allclose(run(folder, resumed, lesson(resumed)), expected, atol=1e-6)
 
