@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from inference.errors import BadOption, EngineError
 from inference.options import SyncOptions
 from inference.progress import Meter
+from inference.threads import wait_asleep
 
 DONE, OUR_FAULT, REFUSED = 0, 1, 2
 INTERRUPTED = 130
@@ -23,6 +24,7 @@ INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
+    wait_asleep()
     try:
         code: int = given.command(given)
     except EngineError as error:

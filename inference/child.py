@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from inference.errors import BadOption, EngineError, EngineFault
 from inference.media.sandbox import die_with_parent
 from inference.options import SyncOptions
+from inference.threads import wait_asleep
 
 Order = Mapping[str, Any]
 ORDER_FIELDS = ("id", "video", "audio", "out", "workdir")
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="auto")
     given = parser.parse_args(arguments)
     die_with_parent(os.getppid())
+    wait_asleep()
     with _own_output() as output:
         return Child(sys.stdin, output).serve(given.bundle, given.device)
 
