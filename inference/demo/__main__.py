@@ -9,8 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from inference.threads import wait_asleep
+
 
 def main() -> None:
+    wait_asleep()
     arguments = _parser().parse_args()
     arguments.run(arguments)
 
@@ -27,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="does the voice drive the lips?")
     evaluate.add_argument("--bundle", type=Path, metavar="DIR", help="default: the shipped one")
     evaluate.add_argument("--pairs", type=int, default=20)
+    evaluate.add_argument("--first", type=int, default=0, metavar="N", help="number of the first")
     evaluate.add_argument("--steps", type=int, default=20)
     evaluate.add_argument("--guidance", type=float, default=1.5)
     evaluate.add_argument("--report", type=Path, metavar="FILE", help="write the figures as JSON")
@@ -60,7 +64,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     model = load_bundle(arguments.bundle or DEMO_BUNDLE, torch.device("cpu"))
     result = evaluate(
         model,
-        pairs=arguments.pairs,
+        numbers=range(arguments.first, arguments.first + arguments.pairs),
         steps=arguments.steps,
         guidance=arguments.guidance,
         pictures=arguments.pictures,

@@ -6,71 +6,16 @@ so the masked picture of a frame is the same whatever the mouth does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from inference.demo.faces import MOUTH_Y, TEMPLATE_SIZE, Color, Face, Mouth, Pose
+from inference.demo.canvas import Canvas, mix, oval, shade
+from inference.demo.faces import TEMPLATE_SIZE, Face, Mouth, Pose
+from inference.demo.lip_shapes import CHIN_DROP, INNER_HEIGHT, draw_mouth
 
-SUBPIXEL_BITS = 4
 IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-INNER_HEIGHT = 40.0  # units between the lips of a mouth that is fully open
-UPWARDS = 0.18  # share of it by which the upper lip rises
-CHIN_DROP = 0.42  # of the inner height
-NOTCH = 131.0  # above it, under the nose, inference keeps the picture: nothing there may move
-
-
-@dataclass
-class Canvas:
-    """A picture under the brush, (h, w, 3) uint8 RGB, and the way from template units to it."""
-
-    picture: np.ndarray
-    matrix: np.ndarray
-
-    @property
-    def unit(self) -> float:
-        return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
-
-    def fill(self, points: np.ndarray, color: Color) -> None:
-        placed = points @ self.matrix[:, :2].T + self.matrix[:, 2]
-        fixed = np.round(placed * (1 << SUBPIXEL_BITS)).astype(np.int32)
-        cv2.fillPoly(self.picture, [fixed], _paint(color), cv2.LINE_AA, SUBPIXEL_BITS)
-
-    def ellipse(self, x: float, y: float, rx: float, ry: float, color: Color) -> None:
-        self.fill(_ellipse(x, y, rx, ry), color)
-
-    def stroke(self, points: np.ndarray, thickness: float, color: Color) -> None:
-        """A line with rounded ends that keeps its width in template units."""
-        self.fill(_ribbon(points, thickness), color)
-
-
-def _paint(color: Color) -> tuple[float, float, float]:
-    r, g, b = np.clip(color, 0, 255)
-    return (float(r), float(g), float(b))
-
-
-def _ellipse(x: float, y: float, rx: float, ry: float) -> np.ndarray:
-    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    return np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], axis=1)
-
-
-def _ribbon(points: np.ndarray, thickness: float) -> np.ndarray:
-    along = np.gradient(points, axis=0)
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    across *= thickness / 2 / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
-    return np.concatenate([points + across, (points - across)[::-1]])
-
-
-def shade(color: Color, factor: float) -> Color:
-    r, g, b = color
-    return (r * factor, g * factor, b * factor)
-
-
-def mix(a: Color, b: Color, share: float) -> Color:
-    r, g, b_ = np.array(a) * (1 - share) + np.array(b) * share
-    return (float(r), float(g), float(b_))
 
 
 def draw(
@@ -94,7 +39,7 @@ def draw(
     for side in (-1, 1):
         _eye(canvas, face, pose, side)
         _brow(canvas, face, pose.yaw, side)
-    _mouth(canvas, face, mouth, pose.yaw)
+    draw_mouth(canvas, face, mouth, pose.yaw)
     _fringe(canvas, face)
     return _expose(canvas, face, grain)
 
@@ -205,7 +150,7 @@ def _eye(canvas: Canvas, face: Face, pose: Pose, side: int) -> None:
 
 def _lens(canvas: Canvas, x: float, y: float, side: int) -> None:
     frame = (44, 40, 44)
-    ring = _ellipse(x, y, 31, 24)
+    ring = oval(x, y, 31, 24)
     canvas.stroke(np.concatenate([ring, ring[:2]]), 4, frame)
     canvas.stroke(np.array([[x - side * 31, y - 3], [x - side * 48, y - 5]]), 4, frame)
     canvas.stroke(np.array([[x + side * 31, y - 3], [x + side * 52, y - 5]]), 4, frame)
@@ -220,65 +165,6 @@ def _brow(canvas: Canvas, face: Face, yaw: float, side: int) -> None:
         face.brow_thickness,
         mix(face.hair, (30, 22, 20), 0.35),
     )
-
-
-@dataclass(frozen=True)
-class Lips:
-    """Four edges over the same places, from the left corner to the right one."""
-
-    x: np.ndarray
-    upper_outer: np.ndarray
-    upper_inner: np.ndarray
-    lower_inner: np.ndarray
-    lower_outer: np.ndarray
-
-    def between(self, above: np.ndarray, below: np.ndarray) -> np.ndarray:
-        x = np.concatenate([self.x, self.x[::-1]])
-        return np.stack([x, np.concatenate([above, below[::-1]])], axis=1)
-
-
-def lips(face: Face, mouth: Mouth, yaw: float) -> Lips:
-    half = face.mouth_half_width * (0.86 + 0.26 * mouth.width - 0.12 * mouth.opening)
-    reach = np.linspace(-1, 1, 33)
-    arch = np.clip(1 - np.abs(reach) ** 2.4, 0, 1) ** 0.75
-    height = INNER_HEIGHT * mouth.opening
-    upper_inner = MOUTH_Y - UPWARDS * height * arch
-    lower_inner = MOUTH_Y + (1 - UPWARDS) * height * arch + 0.6
-    bow = 1 - 0.22 * np.exp(-((reach / 0.12) ** 2))
-    return Lips(
-        128 + 0.8 * yaw + half * reach,
-        upper_inner - 10.5 * face.lip_height * arch * bow,
-        upper_inner,
-        lower_inner,
-        lower_inner + 12.5 * face.lip_height * arch,
-    )
-
-
-def _mouth(canvas: Canvas, face: Face, mouth: Mouth, yaw: float) -> None:
-    shape = lips(face, mouth, yaw)
-    if face.moustache:
-        top = np.maximum(shape.upper_outer - 13, NOTCH)
-        color = mix(face.skin, face.hair, 0.4 + 0.35 * face.beard)
-        bottom = np.maximum(shape.upper_outer - 3, top + 1)
-        canvas.fill(shape.between(top, bottom), color)
-    canvas.fill(shape.between(shape.upper_outer, shape.lower_outer), face.lips)
-    canvas.fill(shape.between(shape.upper_outer, shape.upper_inner), shade(face.lips, 0.9))
-    canvas.fill(shape.between(shape.upper_inner, shape.lower_inner), face.throat)
-    _inside(canvas, face, shape, INNER_HEIGHT * mouth.opening)
-    line = np.stack([shape.x, shape.upper_inner], axis=1)
-    canvas.stroke(line, 1.6, shade(face.lips, 0.62))
-
-
-def _inside(canvas: Canvas, face: Face, shape: Lips, height: float) -> None:
-    if height < 5:
-        return
-    middle = slice(5, 28)
-    inner = Lips(*(edge[middle] for edge in vars(shape).values()))
-    teeth = inner.upper_inner + face.teeth * (inner.lower_inner - inner.upper_inner)
-    canvas.fill(inner.between(inner.upper_inner, teeth), (226, 220, 208))
-    if face.tongue and height > 14:
-        low = inner.lower_inner
-        canvas.fill(inner.between(low - 0.16 * (low - inner.upper_inner), low), (150, 62, 66))
 
 
 def _fringe(canvas: Canvas, face: Face) -> None:

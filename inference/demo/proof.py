@@ -156,7 +156,7 @@ def summarize(figures: Iterable[Figures]) -> dict[str, float]:
 def evaluate(
     model: Model,
     *,
-    pairs: int = PAIRS,
+    numbers: Iterable[int] = range(PAIRS),
     frames: int = FRAMES,
     steps: int = STEPS,
     guidance: float = GUIDANCE,
@@ -164,7 +164,7 @@ def evaluate(
 ) -> dict[str, object]:
     """All pairs one after the other, each printed; the figures and their medians."""
     figures = []
-    for number in range(pairs):
+    for number in numbers:
         pair = make_pair(number, frames)
         generated = generate(model, pair.pictures, pair.sound, steps=steps, guidance=guidance)
         figures.append(judge(pair, generated))

@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from inference.demo.films import RESOLUTION
-from inference.demo.training import autoencoder, bundle, hearing, lips, material
+from inference.demo.training import autoencoder, bundle, hearing, lessons, lips, material, reader
 from inference.demo.training.watching import Watch
 from inference.mask import draw_mask
 
@@ -31,11 +31,11 @@ def train_all(folder: Path, seed: int) -> None:
     done("encoder")
     vae = _whole_autoencoder(lesson_material, mask, folder, seed)
     done("autoencoder")
-    lessons = lips.prepare(lesson_material, vae, encoder, mask, folder)
-    reader = lips.train_reader(lessons, folder, seed)
+    taught = lessons.prepare(lesson_material, vae, encoder, mask, folder)
+    mouth_reader = reader.train_reader(taught, folder, seed)
     done("lessons")
     watch = Watch(vae, encoder, mask)
-    unet = lips.train_all(lessons, reader, folder, seed, watch)
+    unet = lips.train_all(taught, mouth_reader, folder, seed, watch)
     done("unet")
     autoencoder.sharpen_decoder(vae, lesson_material, mask, folder, seed)
     done("decoder")

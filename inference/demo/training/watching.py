@@ -14,7 +14,8 @@ from torch import Tensor
 from inference.audio import frame_windows, speech_features
 from inference.demo.proof import GUIDANCE, SEED, Pair, correlation, make_pair
 from inference.demo.training.autoencoder import to_pixels
-from inference.demo.training.lips import LATENT_SIDE, MouthReader, encode
+from inference.demo.training.lessons import LATENT_SIDE, encode
+from inference.demo.training.reader import MouthReader
 from inference.diffusion import WINDOW_FRAMES, conditions, denoise, shared_noise
 from inference.mask import latent_mask
 from inference.unet import VideoUNet

@@ -7,7 +7,7 @@ import torch
 from inference.checkpoint import DEMO_BUNDLE, load_bundle
 from inference.demo.proof import Figures, generate, judge, make_pair, summarize
 
-PAIRS, FRAMES, STEPS = (0, 1), 64, 8
+PAIRS, FRAMES, STEPS = (0, 2), 48, 6
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,9 @@ def figures(model, sound_of) -> list[Figures]:
 
 def test_the_mouth_follows_the_voice_and_not_the_film(model):
     result = summarize(figures(model, lambda pair: pair.sound))
-    assert result["driver_median"] >= 0.5
-    assert result["driver_worst"] >= 0.25
-    assert result["source_median"] <= 0.4
+    assert result["driver_median"] >= 0.6
+    assert result["driver_worst"] >= 0.45
+    assert abs(result["source_median"]) <= 0.35
 
 
 def test_without_the_sound_the_mouth_does_not_follow_the_voice(model):
