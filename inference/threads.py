@@ -1,4 +1,4 @@
-"""How torch's threads wait for each other on a CPU. Free of torch: call it before torch is loaded."""
+"""How torch's threads wait for each other on a CPU. Free of torch: call it before loading it."""
 
 import os
 
