@@ -135,7 +135,7 @@ class BadPart(JobError):
 
 class BadSignature(JobError):
     code = "link_expired"
-    hint = "Ask for the result again to get a fresh link."
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str) -> None:
         super().__init__("This link is not valid, or not any more.")
+        self.hint = hint

@@ -20,6 +20,7 @@ from tenants.context import acting_for
 log = structlog.get_logger(__name__)
 
 MARGIN_SECONDS = 10
+JOIN_SECONDS = 30
 
 
 class Interrupted(Exception):
@@ -68,7 +69,7 @@ class Keeper:
 
     def __exit__(self, *exception: object) -> None:
         self._done.set()
-        self._thread.join()
+        self._thread.join(JOIN_SECONDS)  # it may hang in a call to the database; it can't do harm
 
     def report(self, stage: str, percent: int) -> None:
         """What to write with the next beat."""

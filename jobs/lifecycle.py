@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -62,7 +63,7 @@ def refuse(job_id: UUID, *, code: str, message: str, hint: str = "") -> Job:
 
 
 @transaction.atomic
-def dispatch(job: Job) -> None:
+def dispatch(job: Job, *, after_seconds: float = 0) -> None:
     """Send a queued job, which holds a lane, to the workers; once more under a new number.
 
     The number is part of the queue's deduplication id: a second sending within its five minutes
@@ -79,6 +80,7 @@ def dispatch(job: Job) -> None:
         tenant_id=job.tenant_id,
         group=f"{job.tenant_id}/{job.lane}",
         dedup=f"{job.id}/{job.dispatch_number}",
+        not_before=job.dispatched_at + timedelta(seconds=after_seconds) if after_seconds else None,
     )
 
 
@@ -161,8 +163,10 @@ def fail(
     _end_attempt(attempt, Outcome.FAILED)
     if job.cancel_requested_at is not None:
         return _end_job(job, State.CANCELED)
-    if retry and _strikes(job) < MAX_ATTEMPTS:
-        return _queue_again(job)
+    strikes = _strikes(job)
+    if retry and strikes < MAX_ATTEMPTS:
+        # Not at once: a full disk or a storage out of reach would use up all attempts in seconds.
+        return _queue_again(job, after_seconds=settings.RETRY_SECONDS * 2 ** (strikes - 1))
     return _fail_job(job, code, message, hint)
 
 
@@ -272,11 +276,11 @@ def _end_attempt(attempt: Attempt, outcome: Outcome) -> None:
     attempt.save()
 
 
-def _queue_again(job: Job) -> Job:
+def _queue_again(job: Job, *, after_seconds: float = 0) -> Job:
     """Back to queued in the same lane, under a new dispatch number."""
     job.phase, job.percent = "", 0
     _move(job, State.QUEUED, "phase", "percent")
-    dispatch(job)
+    dispatch(job, after_seconds=after_seconds)
     return job
 
 

@@ -18,6 +18,7 @@ from jobs import storage
 from jobs.errors import BadPart, BadSignature
 from jobs.models import Upload
 
+FRESH_LINK = "GET /v1/uploads/{id} gives fresh addresses for what is missing."
 LINK_SECONDS = 3600
 SALT = "viseme.parts"
 
@@ -174,9 +175,9 @@ def _opened(token: str) -> dict[str, Any]:
     try:
         claims: dict[str, Any] = signing.loads(token, salt=SALT)
     except signing.BadSignature:
-        raise BadSignature from None
+        raise BadSignature(FRESH_LINK) from None
     if claims["until"] < time.time():
-        raise BadSignature
+        raise BadSignature(FRESH_LINK)
     return claims
 
 

@@ -20,6 +20,7 @@ from django.utils.http import content_disposition_header
 
 from jobs.errors import BadSignature
 
+FRESH_LINK = "Ask for the result again to get a fresh link."
 LINK_SECONDS = 900
 CHUNK_BYTES = 1 << 20
 SALT = "viseme.files"
@@ -105,9 +106,9 @@ def opened_link(token: str) -> dict[str, Any]:
     try:
         claims: dict[str, Any] = signing.loads(token, salt=SALT)
     except signing.BadSignature:
-        raise BadSignature from None
+        raise BadSignature(FRESH_LINK) from None
     if claims["until"] < time.time():
-        raise BadSignature
+        raise BadSignature(FRESH_LINK)
     return claims
 
 

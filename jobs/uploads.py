@@ -71,7 +71,11 @@ def complete(tenant_id: UUID, upload_id: UUID) -> Upload:
             raise UploadIncomplete(lacking)
         _join(upload)
     with acting_for(tenant_id):
-        return _make_ready(upload_id)
+        done = _make_ready(upload_id)
+    if done.state != UploadState.READY:  # aborted while its parts were being joined
+        parts().discard(done)
+        raise UploadClosed(done)
+    return done
 
 
 def abort(tenant_id: UUID, upload_id: UUID) -> Upload:

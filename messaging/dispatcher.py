@@ -32,6 +32,7 @@ KEEPALIVE: dict[str, Any] = {
     "keepalives_idle": 5,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # milliseconds: unanswered bytes hold keepalives off
 }
 
 

@@ -18,6 +18,16 @@ from environs import Env, EnvError
 ROOT = Path(__file__).parents[1]
 MODES = ("embedded", "production")
 
+# A database whose machine vanished is noticed within half a minute; the kernel's own patience is a
+# quarter of an hour for what was sent and two hours for what is awaited.
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds
+}
+
 env = Env()
 
 
@@ -76,5 +86,5 @@ def database(address: str, **options: Any) -> dict[str, Any]:
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "OPTIONS": {**dict(parse_qsl(parts.query)), **options},
+        "OPTIONS": {**PATIENCE, **dict(parse_qsl(parts.query)), **options},
     }

@@ -6,6 +6,7 @@ portal/environment.py says what the two modes, embedded and production, are.
 from pathlib import Path
 from typing import Any
 
+from botocore.config import Config
 from csp.constants import NONE, SELF
 
 from inference.options import GUIDANCE_RANGE, STEPS_RANGE
@@ -67,6 +68,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.patience.Patience",
     "portal.health.Alive",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "jobs.api.answering.RequestIds",
@@ -151,6 +153,14 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", str(VISEME_HOME / "static")))
 WHITENOISE_USE_FINDERS = not PRODUCTION
 
 
+S3_PATIENCE = Config(
+    signature_version="s3v4",
+    connect_timeout=5,
+    read_timeout=20,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+
+
 def bucket_or_folder(bucket: str, folder: str) -> dict[str, Any]:
     """S3 where the environment names the bucket, otherwise a folder below MEDIA_ROOT."""
     if not (name := env.str(bucket, "")):
@@ -159,7 +169,7 @@ def bucket_or_folder(bucket: str, folder: str) -> dict[str, Any]:
     options = {
         "bucket_name": name,
         "region_name": AWS_REGION,
-        "signature_version": "s3v4",
+        "client_config": S3_PATIENCE,
         "default_acl": None,
         "file_overwrite": True,
     }
@@ -225,6 +235,7 @@ SQS_VISIBILITY_SECONDS = number("SQS_VISIBILITY_SECONDS", JOB_LEASE_SECONDS, 6, 
 PROGRESS_SECONDS = number("PROGRESS_SECONDS", 2, 0.1, 60)
 JOB_STALL_SECONDS = number("JOB_STALL_SECONDS", 900, 10, 86400)
 DISPATCH_LOST_SECONDS = number("DISPATCH_LOST_SECONDS", 900 if PRODUCTION else 20, 1, 86400)
+RETRY_SECONDS = number("RETRY_SECONDS", 30, 0, 3600)
 SHUTDOWN_GRACE_SECONDS = number("SHUTDOWN_GRACE_SECONDS", 0, 0, 86400)
 
 MODEL_BUNDLE = Path(env.str("MODEL_BUNDLE", str(BASE_DIR / "inference" / "demo" / "bundle")))
@@ -332,6 +343,7 @@ EMAIL_HOST = env.str("EMAIL_HOST", "")
 EMAIL_PORT = env.int("EMAIL_PORT", 587)
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
+EMAIL_TIMEOUT = 10
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", True)
 
 LOGGING = logs.configure(json=PRODUCTION, level=env.str("LOG_LEVEL", "INFO"))

@@ -19,6 +19,8 @@ from inference import errors
 from inference.media import wire
 from inference.media.limits import MediaLimits
 
+DYING_SECONDS = 5
+
 T = TypeVar("T")
 
 # -I: no user site, no PYTHON* variables; the package comes from where this one was loaded.
@@ -148,7 +150,11 @@ class MediaProcess:
             view = view[count:]
 
     def _died(self) -> errors.EngineError:
-        status = self._process.wait()
+        try:
+            status = self._process.wait(timeout=DYING_SECONDS)
+        except subprocess.TimeoutExpired:  # it closed its pipe and lives on: not a decoder's way
+            self._process.kill()
+            return self._broken()
         if status in (-signal.SIGXCPU, -signal.SIGKILL):
             return errors.MediaTimeout("Reading the file took more work than is allowed.")
         if status < 0:

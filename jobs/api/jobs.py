@@ -1,5 +1,6 @@
 """Jobs over HTTP: submit, list, look, fetch the result, cancel."""
 
+import re
 from typing import ClassVar
 from uuid import UUID
 
@@ -133,7 +134,7 @@ class Cancel(Endpoint):
 
 def limit_of(request: Request) -> int:
     text = request.query_params.get("limit", str(seeing.LIMIT_DEFAULT))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= seeing.LIMIT_MOST:
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= seeing.LIMIT_MOST:
         raise bad_parameter("limit", "bad_limit", f"1 to {seeing.LIMIT_MOST} jobs fit on a page.")
     return int(text)
 

@@ -3,8 +3,9 @@
 import django.core.serializers.json
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import messaging.ids
 from django.db import migrations, models
+
+import messaging.ids
 
 
 class Migration(migrations.Migration):

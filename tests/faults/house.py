@@ -31,6 +31,7 @@ SHORT_PATIENCE = {
     "DEBUG": "1",  # crash points are heard
     "JOB_LEASE_SECONDS": "6",
     "PROGRESS_SECONDS": "0.2",
+    "RETRY_SECONDS": "0",
     "DISPATCH_LOST_SECONDS": "3",
     "DATABASE_POOL_SIZE": "4",
     "dramatiq_restart_delay": "500",

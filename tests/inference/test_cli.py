@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import signal
@@ -112,7 +113,9 @@ def test_stopped_in_the_middle_it_leaves_nothing(bundle, tmp_path, how):
     video = clips.film(tmp_path / "a.mp4", clips.faces(50))
     voice = clips.sound(tmp_path / "a.wav", 60.0)
     given = command("sync", video, voice, folder / "out.mp4", "--bundle", bundle)
-    with subprocess.Popen(**given, stderr=subprocess.PIPE) as process:
+    # A test run in the background of a shell hands on an interrupt that is ignored.
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(**given, stderr=subprocess.PIPE, preexec_fn=heard) as process:
         for line in process.stderr:
             if "frames" in line:
                 break

@@ -10,6 +10,7 @@ from jobs import lifecycle
 from jobs.clock import database_now
 from jobs.errors import NotClaimable, StaleAttempt
 from jobs.models import Attempt, Job, Outcome, State
+from messaging.models import OutboxMessage
 from tests.jobs.results import KEY, RESULT
 from tests.making import a_job, a_queued_job
 
@@ -122,6 +123,8 @@ def test_a_fault_is_tried_again_and_a_refusal_is_not(runnable):
     attempt = lifecycle.claim(runnable.id, worker="gpu-1", lease=LEASE)
     told = {"fence": attempt.fence, "code": "worker_fault", "message": "The disk is full."}
     assert lifecycle.fail(attempt.id, **told, retry=True).state == State.QUEUED
+    message = OutboxMessage.objects.get(actor="lipsync")
+    assert message.not_before >= database_now() + timedelta(seconds=20)
     attempt = lifecycle.claim(runnable.id, worker="gpu-1", lease=LEASE)
     told = {"fence": attempt.fence, "code": "no_face", "message": "There is no face."}
     job = lifecycle.fail(attempt.id, **told, retry=False)

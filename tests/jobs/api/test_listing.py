@@ -52,3 +52,9 @@ def test_a_cursor_is_good_for_its_tenant_and_filter_alone(acme, rival):
 def test_a_wrong_parameter_is_refused_and_not_ignored(acme, query, code):
     answer = acme.client.get("/v1/jobs", query)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "0001999999", "9" * 5000, "-1", "1e2", "٣"])
+def test_a_page_holds_no_more_than_its_limit_however_it_is_written(acme, limit):
+    answer = acme.client.get("/v1/jobs", {"limit": limit})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_limit")

@@ -1,0 +1,14 @@
+import socket
+
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from portal.patience import SILENCE_SECONDS, Patience
+
+
+def test_a_client_that_does_nothing_is_waited_for_within_a_bound():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        request = RequestFactory().get("/", **{"gunicorn.socket": ours})
+        assert Patience(lambda _: HttpResponse("ok"))(request).status_code == 200
+        assert ours.gettimeout() == SILENCE_SECONDS
