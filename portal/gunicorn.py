@@ -12,7 +12,7 @@ from typing import Any
 bind = f"{os.environ.get('BIND_ADDRESS', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_WORKERS", "1"))
 worker_class = "gthread"
-threads = 8
+threads = 32  # mostly waiting for bytes; a slow player must not keep others out
 timeout = 60
 graceful_timeout = 5
 keepalive = 5
