@@ -5,17 +5,12 @@ Which parts are there, the storage says: no list is kept beside it that could be
 
 import os
 import shutil
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from django.conf import settings
-from django.core import signing
-from django.urls import reverse
-
-from jobs import storage
-from jobs.errors import BadPart, BadSignature
+from jobs import links, storage
+from jobs.errors import BadPart
 from jobs.models import Upload
 
 FRESH_LINK = "GET /v1/uploads/{id} gives fresh addresses for what is missing."
@@ -61,9 +56,8 @@ class FolderParts:
             "tenant": str(upload.tenant_id),
             "part": number,
             "size": upload.size_of_part(number),
-            "until": int(time.time()) + LINK_SECONDS,
         }
-        return settings.SITE_URL + reverse("part", args=[signing.dumps(claims, salt=SALT)])
+        return links.link("part", claims, salt=SALT, seconds=LINK_SECONDS)
 
     def there(self, upload: Upload) -> Mapping[int, int]:
         folder = self._folder(upload)
@@ -104,7 +98,7 @@ class FolderParts:
 
         Raises BadSignature, BadPart when the body is not as long as the part must be.
         """
-        claims = _opened(token)
+        claims = links.opened(token, salt=SALT, hint=FRESH_LINK)
         target = cls._part(claims["tenant"], claims["upload"], claims["part"])
         if not target.parent.is_dir():
             raise BadPart("This upload takes no more parts: it is complete, or was aborted.")
@@ -169,16 +163,6 @@ class S3Parts:
     @property
     def _bucket(self) -> Any:
         return storage.bucket_of(storage.inputs())
-
-
-def _opened(token: str) -> dict[str, Any]:
-    try:
-        claims: dict[str, Any] = signing.loads(token, salt=SALT)
-    except signing.BadSignature:
-        raise BadSignature(FRESH_LINK) from None
-    if claims["until"] < time.time():
-        raise BadSignature(FRESH_LINK)
-    return claims
 
 
 def _copy(stream: Any, file: Any, limit: int) -> int:

@@ -6,19 +6,15 @@ jobs/files.py answers, with Range, as S3 answers its own.
 """
 
 import shutil
-import time
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.core import signing
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
-from django.urls import reverse
 from django.utils.http import content_disposition_header
 
-from jobs.errors import BadSignature
+from jobs import links
 
 FRESH_LINK = "Ask for the result again to get a fresh link."
 LINK_SECONDS = 900
@@ -97,19 +93,13 @@ def download_url(
     name = safe_name(filename)
     if not is_folder(storage):
         return _presigned(storage, key, name, seconds, inline)
-    claims = {"key": key, "name": name, "inline": inline, "until": int(time.time()) + seconds}
-    return settings.SITE_URL + reverse("file", args=[signing.dumps(claims, salt=SALT)])
+    claims = {"key": key, "name": name, "inline": inline}
+    return links.link("file", claims, salt=SALT, seconds=seconds)
 
 
 def opened_link(token: str) -> dict[str, Any]:
     """What a link says. Raises BadSignature for a tampered one, and after its time."""
-    try:
-        claims: dict[str, Any] = signing.loads(token, salt=SALT)
-    except signing.BadSignature:
-        raise BadSignature(FRESH_LINK) from None
-    if claims["until"] < time.time():
-        raise BadSignature(FRESH_LINK)
-    return claims
+    return links.opened(token, salt=SALT, hint=FRESH_LINK)
 
 
 def is_result(key: str) -> bool:

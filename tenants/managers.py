@@ -7,11 +7,7 @@ from tenants.context import current
 from tenants.errors import NoTenantContext
 
 
-class TenantQuerySet(models.QuerySet):
-    """Of one tenant's rows, or the operator's view of all."""
-
-
-class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: ignore[misc]
+class TenantManager(models.Manager):
     """The first of the two fences; row-level security is the second.
 
     Raises NoTenantContext outside acting_for() and as_operator().

@@ -1,5 +1,7 @@
 """Downloads of a folder's files: signed, for a while, in ranges, under a harmless name."""
 
+import time
+
 import pytest
 from django.core.files.base import ContentFile
 
@@ -74,8 +76,8 @@ def test_a_look_at_the_head_sends_no_body(client, link):
 
 
 def test_a_link_ends_after_its_time(client, link, monkeypatch):
-    now = storage.time.time()
-    monkeypatch.setattr("jobs.storage.time.time", lambda: now + storage.LINK_SECONDS + 1)
+    now = time.time()
+    monkeypatch.setattr("jobs.links.time.time", lambda: now + storage.LINK_SECONDS + 1)
     answer = client.get(link)
     assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
     assert answer.json()["code"] == "link_expired"

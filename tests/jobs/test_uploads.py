@@ -111,7 +111,7 @@ def test_a_link_is_for_one_part_of_one_upload_and_for_an_hour(opened, monkeypatc
     for bad in (good[:-2], good + "x", signing.dumps(claims, salt="another"), ""):
         with pytest.raises(BadSignature):
             FolderParts.write(bad, io.BytesIO())
-    monkeypatch.setattr("jobs.parts.time.time", lambda: claims["until"] + 1)
+    monkeypatch.setattr("jobs.links.time.time", lambda: claims["until"] + 1)
     with pytest.raises(BadSignature):
         FolderParts.write(good, io.BytesIO())
 
