@@ -1,15 +1,88 @@
 """What a caller may choose about one synchronization, with defaults and ranges."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
 
 from inference.errors import BadOption
 
 STEPS_RANGE = (20, 50)
+FAST_STEPS_RANGE = (4, 50)
 GUIDANCE_RANGE = (1.0, 3.0)
 SEED_RANGE = (0, 2**63 - 1)
+QUALITY_RANGE = (0, 51)
+REFERENCE_RATE = 25
+
+LENGTHS = ("audio", "loop", "hold", "cut", "video")
+SILENCES = ("model", "keep")
+SPEEDS = ("exact", "fast")
+CODECS = ("h264", "hevc")
+
+
+@dataclass(frozen=True)
+class Point:
+    """The face that lies at (x, y), in pixels of the upright picture, `seconds` into the video."""
+
+    x: float
+    y: float
+    seconds: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Point":
+        """From "X,Y@SECONDS"."""
+        number = r"(\d{1,6}(?:\.\d{1,6})?)"
+        match = re.fullmatch(rf"{number},{number}@{number}", text.replace(" ", ""), re.ASCII)
+        if match is None:
+            raise BadOption(f"A face is named by its index or as X,Y@SECONDS, not as {text!r}.")
+        return cls(*map(float, match.groups()))
+
+    def __str__(self) -> str:
+        x, y, seconds = (
+            f"{value:.6f}".rstrip("0").rstrip(".") for value in (self.x, self.y, self.seconds)
+        )
+        return f"{x},{y}@{seconds}"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One speaker's part of a scene: who, from when to when in seconds of the video (`end` None:
+    to the end), and, if not the common one, the path of the sound that moves this mouth. That sound
+    lies on the result's time like the common one: a track of the same recording, silent where
+    others speak. What is heard in the result is always the common sound."""
+
+    track: int | Point
+    start: float = 0.0
+    end: float | None = None
+    sound: str | None = None
+
+    @classmethod
+    def from_mapping(cls, given: object) -> "Turn":
+        """From {"track", "from", "to", "sound"}; only "track" must be there."""
+        if not isinstance(given, Mapping) or "track" not in given:
+            raise BadOption("The option face as a list needs objects with a track each.")
+        if unknown := sorted(set(given) - {"track", "from", "to", "sound"}):
+            raise BadOption(f"A speaker of the option face has no {unknown[0]!r}.")
+        start, end, sound = given.get("from"), given.get("to"), given.get("sound")
+        if sound is not None and not isinstance(sound, str):
+            raise BadOption(f"A speaker's sound in the option face is a path, not {sound!r}.")
+        turn = cls(
+            _track(given["track"]),
+            0.0 if start is None else _seconds("from", start),
+            None if end is None else _seconds("to", end),
+            sound,
+        )
+        if turn.end is not None and turn.end <= turn.start:
+            raise BadOption("A speaker's time in the option face ends before it begins.")
+        return turn
+
+    def to_mapping(self) -> dict[str, Any]:
+        track = str(self.track) if isinstance(self.track, Point) else self.track
+        return {"track": track, "from": self.start, "to": self.end, "sound": self.sound}
+
+
+FaceChoice = int | Point | tuple[Turn, ...] | None
 
 
 @dataclass(frozen=True)
@@ -18,12 +91,39 @@ class SyncOptions:
 
     The engine itself runs any number of steps from 1 (tests do); check() holds what users send to
     the ranges above. device: "auto" takes the GPU where there is one.
+
+    length: how long the result lasts. "audio", "loop" and "hold": as long as the sound, a shorter
+    video playing forwards and backwards, from its start again, or standing still at its end; "cut":
+    as the shorter of both; "video": as the video, whose frames after the sound stay as they are.
+    silence: "keep" leaves the frames as they are where nothing is heard.
+    face: who speaks: None the most prominent face, an index of a probe's tracks, a Point (or its
+    text "X,Y@SECONDS"), or a list of Turns. face_box: x, y, width and height of a face that no
+    finder sees, in pixels of the upright picture.
+    frame_rate: None keeps the video's own frames; 25 shows it at LatentSync's rate.
+    color_match: bring the patch's colors to those around it. speed: "fast" takes approximations,
+    and may take fewer steps. codec: None goes by the source; quality: the encoder's CRF, lower is
+    better. exact_size: code an odd width or height as it is, in 4:4:4.
     """
 
     steps: int = 20
     guidance: float = 1.5
     seed: int = 1247
     device: str = "auto"
+    length: str = "audio"
+    silence: str = "model"
+    face: FaceChoice = None
+    face_box: tuple[int, int, int, int] | None = None
+    frame_rate: int | None = None
+    color_match: bool = True
+    speed: str = "exact"
+    codec: str | None = None
+    quality: int | None = None
+    exact_size: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "face", _face(self.face))
+        if self.face_box is not None:
+            object.__setattr__(self, "face_box", tuple(self.face_box))
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> "SyncOptions":
@@ -40,14 +140,68 @@ class SyncOptions:
         return cls(**values)
 
     def to_mapping(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON-ready; from_mapping() takes it back."""
+        mapping = {field.name: getattr(self, field.name) for field in fields(self)}
+        if isinstance(self.face, Point):
+            mapping["face"] = str(self.face)
+        elif isinstance(self.face, tuple):
+            mapping["face"] = [turn.to_mapping() for turn in self.face]
+        if self.face_box is not None:
+            mapping["face_box"] = list(self.face_box)
+        return mapping
 
     def check(self) -> "SyncOptions":
         """Return self, or raise BadOption if a value is outside what a job may ask for."""
-        _check_range("steps", self.steps, STEPS_RANGE)
+        _check_range("steps", self.steps, _steps_range(self.speed))
         _check_range("guidance", self.guidance, GUIDANCE_RANGE)
         _check_range("seed", self.seed, SEED_RANGE)
+        _check_word("length", self.length, LENGTHS)
+        _check_word("silence", self.silence, SILENCES)
+        _check_word("speed", self.speed, SPEEDS)
+        if self.codec is not None:
+            _check_word("codec", self.codec, CODECS)
+        if self.quality is not None:
+            _check_range("quality", self.quality, QUALITY_RANGE)
+        if self.frame_rate not in (None, REFERENCE_RATE):
+            raise BadOption(
+                f"The option frame_rate can be {REFERENCE_RATE} or be left out;"
+                f" it is {self.frame_rate}."
+            )
+        if self.face_box is not None and min(self.face_box[2:]) < 1:
+            raise BadOption("The option face_box must have a width and a height of 1 or more.")
+        if self.face is not None and self.face_box is not None:
+            raise BadOption("The options face and face_box exclude each other.")
         return self
+
+
+def _steps_range(speed: str) -> tuple[int, int]:
+    return FAST_STEPS_RANGE if speed == "fast" else STEPS_RANGE
+
+
+def _track(given: object) -> int | Point:
+    if isinstance(given, Point):
+        return given
+    if isinstance(given, str):
+        return int(given) if re.fullmatch(r"\d{1,6}", given, re.ASCII) else Point.parse(given)
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise BadOption(f"The option face names a track by its index from 0, not by {given!r}.")
+    return given
+
+
+def _seconds(name: str, given: object) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < 1e6:
+        raise BadOption(f"A speaker's {name!r} in the option face is in seconds, not {given!r}.")
+    return float(given)
+
+
+def _face(given: Any) -> FaceChoice:
+    if given is None:
+        return None
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        if not given:
+            raise BadOption("The option face as a list needs at least one speaker.")
+        return tuple(turn if isinstance(turn, Turn) else Turn.from_mapping(turn) for turn in given)
+    return _track(given)
 
 
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
@@ -55,17 +209,45 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "guidance": ((int, float), "a number"),
     "seed": ((int,), "a whole number"),
     "device": ((str,), "a word"),
+    "length": ((str,), "a word"),
+    "silence": ((str,), "a word"),
+    "face": ((int, str, list, tuple), "an index, X,Y@SECONDS or a list of speakers"),
+    "face_box": ((list, tuple), "four whole numbers: x, y, width, height"),
+    "frame_rate": ((int,), "a whole number"),
+    "color_match": ((bool,), "true or false"),
+    "speed": ((str,), "a word"),
+    "codec": ((str,), "a word"),
+    "quality": ((int,), "a whole number"),
+    "exact_size": ((bool,), "true or false"),
 }
+# Left out and null mean the same for these: the engine decides.
+_MAY_BE_NONE = {"face", "face_box", "frame_rate", "codec", "quality"}
 
 
 def _check_type(name: str, value: object) -> None:
     types, wanted = _TYPES[name]
+    if value is None and name in _MAY_BE_NONE:
+        return
+    fits = isinstance(value, types)
     # bool is an int to Python, but `steps: true` is a mistake.
-    if isinstance(value, bool) or not isinstance(value, types):
+    if isinstance(value, bool) and bool not in types:
+        fits = False
+    if name == "face_box" and fits:
+        fits = isinstance(value, list | tuple) and _four_whole(value)
+    if not fits:
         raise BadOption(f"The option {name} must be {wanted}, not {value!r}.")
+
+
+def _four_whole(value: Sequence[object]) -> bool:
+    return len(value) == 4 and all(type(part) is int for part in value)
 
 
 def _check_range(name: str, value: float, limits: tuple[float, float]) -> None:
     low, high = limits
     if not isfinite(value) or not low <= value <= high:
         raise BadOption(f"The option {name} must lie between {low} and {high}; it is {value}.")
+
+
+def _check_word(name: str, value: str, words: Sequence[str]) -> None:
+    if value not in words:
+        raise BadOption(f"The option {name} is one of {', '.join(words)}; it is {value!r}.")
