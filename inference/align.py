@@ -10,6 +10,9 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from inference.media.color import to_rgb
+from inference.media.pictures import Box, Picture
+
 Image = NDArray[np.uint8]
 Matrix = NDArray[np.float32]
 
@@ -18,6 +21,7 @@ TEMPLATE = np.array([[17, 20], [58, 20], [37.5, 40]])
 CANVAS = (75, 100)
 PIXELS_PER_UNIT_AT_256 = 2.8
 OUTSIDE = 127
+CHROMA_REACH = 2  # pixels: more than swscale's bilinear chroma reads to either side
 SMOOTHING = 0.2  # the share of the offset before in the next one
 
 
@@ -67,17 +71,48 @@ class Aligner:
 
     def warp(self, frame: Image, matrix: Matrix) -> Image:
         """(H, W, 3) -> (R, R, 3). The 3:4 canvas becomes square: the aspect is not kept."""
-        square = (self.resolution, self.resolution)
-        face = cv2.resize(self.to_canvas(frame, matrix), square, interpolation=cv2.INTER_LANCZOS4)
-        return np.asarray(face, dtype=np.uint8)
+        return self._squared(self.to_canvas(frame, matrix))
+
+    def warp_picture(self, picture: Picture, matrix: Matrix) -> Image:
+        """warp() of the picture's RGB, bit for bit, converting only what the canvas shows."""
+        back = invert(matrix)
+        low, high = self._seen(back, picture.width, picture.height)
+        if (low >= high).any():
+            return self._squared(self._nothing())
+        box = _grown(low, high, picture)
+        left, top = low - (box.left, box.top)
+        right, bottom = high - (box.left, box.top)
+        part = to_rgb(picture, box)[top:bottom, left:right]
+        return self._squared(self._sampled(part, back, low))
 
     def to_canvas(self, frame: Image, matrix: Matrix) -> Image:
         """(H, W, 3) -> (canvas height, canvas width, 3); where the frame ends, a middle gray."""
-        width, height = self.canvas
         back = invert(matrix)
-        part, origin = _part_seen(frame, back, width, height)
-        if not part.size:
-            return np.full((height, width, frame.shape[2]), OUTSIDE, dtype=np.uint8)
+        low, high = self._seen(back, frame.shape[1], frame.shape[0])
+        if (low >= high).any():
+            return self._nothing()
+        return self._sampled(frame[low[1] : high[1], low[0] : high[0]], back, low)
+
+    def _seen(
+        self, back: NDArray[np.float64], width: int, height: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Corners, x before y, of the part of a frame that the canvas shows: it spares the rest."""
+        places = corners(back, *self.canvas)
+        # One pixel of margin for the bilinear neighbors, one for rounding.
+        low = np.floor(places.min(axis=0)).astype(np.int64) - 2
+        high = np.ceil(places.max(axis=0)).astype(np.int64) + 3
+        return np.clip(low, 0, None), np.minimum(high, (width, height))
+
+    def _nothing(self) -> Image:
+        return np.full((*reversed(self.canvas), 3), OUTSIDE, dtype=np.uint8)
+
+    def _squared(self, canvas: Image) -> Image:
+        square = (self.resolution, self.resolution)
+        return np.asarray(cv2.resize(canvas, square, interpolation=cv2.INTER_LANCZOS4), np.uint8)
+
+    def _sampled(self, part: Image, back: NDArray[np.float64], origin: NDArray[np.int64]) -> Image:
+        """The canvas, from the part of the frame that begins at `origin`."""
+        width, height = self.canvas
         back[:, 2] -= origin
         seen = torch.from_numpy(part).permute(2, 0, 1).float() - OUTSIDE
         canvas = sample(seen, back, (0, 0, width, height)) + OUTSIDE
@@ -119,15 +154,13 @@ def corners(matrix: NDArray[np.floating], width: int, height: int) -> NDArray[np
     return np.asarray(places, dtype=np.float64)
 
 
-def _part_seen(
-    frame: Image, back: NDArray[np.float64], width: int, height: int
-) -> tuple[Image, NDArray[np.int64]]:
-    """The part of the frame that the canvas shows, and where it begins: spares whole-frame work."""
-    places = corners(back, width, height)
-    # One pixel of margin for the bilinear neighbors, one for rounding.
-    low = np.clip(np.floor(places.min(axis=0)).astype(np.int64) - 2, 0, None)
-    high = np.clip(np.ceil(places.max(axis=0)).astype(np.int64) + 3, 0, None)
-    return frame[low[1] : high[1], low[0] : high[0]], low
+def _grown(low: NDArray[np.int64], high: NDArray[np.int64], picture: Picture) -> Box:
+    """With the neighbors that chroma is interpolated from, on whole chroma samples."""
+    step = np.array([1 << picture.layout.shift_x, 1 << picture.layout.shift_y])
+    left, top = np.maximum((low - CHROMA_REACH) // step * step, 0)
+    size = np.array([picture.width, picture.height])
+    right, bottom = np.minimum(-(-(high + CHROMA_REACH) // step) * step, size)
+    return Box(int(left), int(top), int(right), int(bottom))
 
 
 def _normalize(

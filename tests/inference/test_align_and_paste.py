@@ -4,6 +4,9 @@ import pytest
 import torch
 
 from inference.align import Aligner, canvas_size, invert, sample
+from inference.media.color import to_rgb
+from inference.media.info import ColorTags
+from inference.media.pictures import LAYOUTS, Picture
 from inference.paste import keep_surround, restore
 
 POINTS = [[272, 133], [353, 144], [313, 199]]
@@ -103,3 +106,17 @@ def test_only_the_repainted_part_is_new():
     mask = torch.tensor([[1.0, 0.0]])
     kept = keep_surround(torch.full((3, 1, 2), 5.0), torch.full((3, 1, 2), 2.0), mask)
     assert kept[0].tolist() == [[2.0, 5.0]]
+
+
+@pytest.mark.parametrize("layout", ["yuv420p", "yuv422p10le", "yuv444p"])
+@pytest.mark.parametrize("shift", [[0, 0], [-260, -120], [330, 160], [5000, 0]])
+def test_aligning_from_the_planes_is_bit_equal_to_aligning_the_whole_frame_s_rgb(layout, shift):
+    random, kind = np.random.default_rng(1), LAYOUTS[layout]
+    top = 1 << kind.bits
+    shapes = kind.shapes(640, 360)
+    planes = [random.integers(0, top, shape).astype(kind.dtype) for shape in shapes]
+    picture = Picture(planes, kind, ColorTags(matrix=1, range=1, transfer=1, primaries=1))
+    aligner = Aligner(64)
+    matrix = aligner.matrix(np.asarray(POINTS) + shift)
+    whole = aligner.warp(to_rgb(picture), matrix)
+    assert np.array_equal(aligner.warp_picture(picture, matrix), whole)
