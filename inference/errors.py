@@ -112,6 +112,48 @@ class UnreadableCheckpoint(BadCheckpoint):
     """Not a format of weights that can be read as data alone, or cut short."""
 
 
+class CutOffDownload(UnreadableCheckpoint):
+    """The file ends before what its own first bytes promise."""
+
+    hint = "Fetch it again: the download ended before the file did."
+
+
+class PointerFile(UnreadableCheckpoint):
+    """Git LFS left its three lines of text where the file should be."""
+
+    hint = "Run `git lfs pull` where it was cloned, or fetch the file itself."
+
+
+class WebPage(UnreadableCheckpoint):
+    """A page was saved in the file's place, as a browser or curl does when a sign-in is asked."""
+
+    hint = "Sign in where the file is published, accept its terms, and fetch it again."
+
+
+class UnsafePickle(UnreadableCheckpoint):
+    """Reading it would run code. It was not run."""
+
+    hint = "Weights need no code: take the file from its publisher, or one in safetensors."
+
+
+class MissingVae(MissingCheckpoint):
+    """The VAE's folder lacks its weights or its config.json."""
+
+    hint = "Fetch diffusion_pytorch_model.safetensors and config.json of stabilityai/sd-vae-ft-mse."
+
+
+class WrongVae(BadCheckpoint):
+    """The VAE's latents are not those that the UNet works on."""
+
+    hint = "LatentSync takes stabilityai/sd-vae-ft-mse."
+
+
+class WrongEncoder(BadCheckpoint):
+    """A Whisper of another size than the UNet listens to."""
+
+    hint = "LatentSync listens through Whisper's tiny model (tiny.pt, width 384)."
+
+
 class BadManifest(BadCheckpoint):
     """The bundle's manifest does not say what loading needs to know."""
 
@@ -140,6 +182,33 @@ class UnknownWeights(WrongWeights):
 
 class MisshapenWeights(WrongWeights):
     what = "has weights of the wrong shape"
+
+
+class UnfitNumbers(WrongWeights):
+    """NaN, infinity, or more than half precision can hold (65504)."""
+
+    hint = "Fetch the file again; if it stays so, its publisher must mend it."
+    what = "has numbers that are none, or too large for half precision"
+
+
+class FetchFailed(EngineError):
+    """A file could not be brought from where it is published. What came is kept for a next try."""
+
+    code = "fetch_failed"
+    hint = "Run the same command again: it goes on where it stopped."
+
+
+class ChangedAtSource(FetchFailed):
+    """The publisher's file is not the one that was fetched at first use."""
+
+    hint = "If you trust the change, remove the file's entry from the book of hashes."
+
+
+class LicenseNotAccepted(Refusal):
+    """Nobody said yes to the licences of the files that were asked for."""
+
+    code = "license_not_accepted"
+    hint = "Read them, then answer yes or say --accept-licenses."
 
 
 class EngineFault(EngineError):

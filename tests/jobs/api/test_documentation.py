@@ -10,7 +10,7 @@ from jobs.api import jobs as endpoints
 from portal.environment import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text()
-# Never seen over HTTP: bases, and what only workers meet.
+# Never seen over HTTP: bases, and what only workers and operators meet.
 INSIDE = {
     "job_error",
     "job_not_claimable",
@@ -18,6 +18,8 @@ INSIDE = {
     "engine_error",
     "refused",
     "canceled",
+    "fetch_failed",
+    "license_not_accepted",
 }
 
 
