@@ -105,6 +105,10 @@ class MediaProcess:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
+    def kill(self) -> None:
+        """From any thread: a read that waits raises at once. The block is still to be left."""
+        self._process.kill()
+
     def read(self, kind: str, parse: Callable[[wire.Header], T]) -> T:
         """The next message, which must be of that kind and without payload."""
         header = self.header(kind)

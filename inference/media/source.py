@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from inference import errors
 from inference.media import wire
-from inference.media.info import ColorTags
+from inference.media.info import ColorTags, ratio
 from inference.media.limits import MediaLimits
 from inference.media.pictures import LAYOUTS, Picture, PlaneLayout
 from inference.media.process import MediaProcess
@@ -96,7 +96,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Film:
-    """The picture stream as it will be delivered: upright, `rate` its usual frames a second."""
+    """The picture stream as it will be delivered: upright, `rate` its usual frames a second.
+
+    seconds: how long the file says that its picture lasts, None where it doesn't; not measured.
+    """
 
     width: int
     height: int
@@ -105,10 +108,11 @@ class Film:
     rate: Fraction
     time_base: Fraction
     pixel_aspect: Fraction
+    seconds: Fraction | None = None
 
 
 class Frames:
-    """Iterate once: frames in the order of the result, as many as the sound needs.
+    """Iterate once: frames in the order of the result.
 
     When the iteration is over, `unreadable` counts the pictures that could not be decoded (the
     one before each was shown longer).
@@ -129,6 +133,10 @@ class Frames:
             yield frame
         self.unreadable = int(header.get("unreadable", 0))
 
+    def stop(self) -> None:
+        """From any thread: whoever waits for a frame gets an error at once, and none comes."""
+        self._process.kill()
+
     def _frame(self, header: wire.Header) -> Frame:
         film, layout = self.film, self.film.layout
         planes = [np.empty(shape, layout.dtype) for shape in layout.shapes(film.width, film.height)]
@@ -142,19 +150,32 @@ class Frames:
 
 @contextlib.contextmanager
 def open_frames(
-    path: str | Path, seconds: Fraction, *, limits: MediaLimits | None = None
+    path: str | Path,
+    seconds: Fraction | None,
+    *,
+    length: str = "audio",
+    frame_rate: Fraction | int | None = None,
+    first: int = 0,
+    limits: MediaLimits | None = None,
 ) -> Iterator[Frames]:
-    """Frames of a file's first picture stream for `seconds` of sound; none is read ahead.
+    """Frames of a file's first picture stream in the order of the result; none is read ahead.
 
-    A frame is shown if at least half of it falls within the sound. A film that is shorter plays
-    forwards and backwards in turn, the frame at the turn once; one that is short by no more than
-    a single frame simply ends. Raises NoVideo beside what probe() raises.
+    seconds: of the sound, None for the whole film once, forwards. length: what happens when sound
+    and film differ, see timeline.LENGTHS. frame_rate: a constant rate in place of the film's own;
+    frames are left out or repeated by time. first: begin at that place of the result, with times
+    as in the whole.
+
+    Times count from the beginning of the file: where a film's own sound begins before its
+    picture, the first frame comes as late. Raises NoVideo beside what probe() raises.
     """
     limits = limits or MediaLimits()
     request = {
         "task": "frames",
         "cpu_seconds": limits.cpu_seconds,
-        "seconds": f"{seconds.numerator}/{seconds.denominator}",
+        "seconds": None if seconds is None else ratio(Fraction(seconds)),
+        "length": length,
+        "frame_rate": None if frame_rate is None else ratio(Fraction(frame_rate)),
+        "first": first,
     }
     with MediaProcess(request, source=path, limits=limits) as process:
         yield Frames(process)
@@ -172,4 +193,5 @@ def _film(header: wire.Header) -> Film:
         rate=Fraction(header["rate"]),
         time_base=Fraction(header["time_base"]),
         pixel_aspect=Fraction(header["pixel_aspect"]),
+        seconds=Fraction(header["promised"]) if header["promised"] else None,
     )

@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -162,3 +163,93 @@ def test_leaving_early_ends_the_media_process(tmp_path):
         process = frames._process._process
         assert process.poll() is None
     assert process.poll() is not None
+
+
+@pytest.fixture(scope="module")
+def twenty(tmp_path_factory):
+    return clips.film(tmp_path_factory.mktemp("film") / "a.mp4", clips.numbered(20))
+
+
+@pytest.mark.parametrize(
+    ("length", "numbers"),
+    [
+        ("loop", [*range(20), *range(10)]),
+        ("hold", [*range(20), *[19] * 10]),
+        ("cut", range(20)),
+        ("video", range(20)),
+    ],
+)
+def test_a_shorter_film_fills_the_sound_as_asked(twenty, length, numbers):
+    with open_frames(twenty, Fraction(30, 25), length=length) as frames:
+        assert told(list(frames)) == list(numbers)
+
+
+def test_without_a_sound_the_whole_film_is_read_once(twenty):
+    with open_frames(twenty, None) as frames:
+        assert told(list(frames)) == list(range(20))
+        assert frames.film.seconds == Fraction(20, 25)
+
+
+@pytest.mark.parametrize("first", [7, 33, 70])
+def test_a_later_beginning_gives_what_the_whole_has_there(twenty, first):
+    seconds = Fraction(80, 25)
+    _, whole = read(twenty, seconds)
+    with open_frames(twenty, seconds, first=first) as frames:
+        rest = list(frames)
+    assert told(rest) == told(whole)[first:]
+    assert [(f.number, f.time, f.duration) for f in rest] == [
+        (f.number, f.time, f.duration) for f in whole[first:]
+    ]
+
+
+def test_another_rate_leaves_out_and_repeats_by_time(tmp_path):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(12), rate=30)
+    with open_frames(path, Fraction(16, 25), frame_rate=25) as frames:
+        shown = list(frames)
+    assert frames.film.rate == 25
+    assert told(shown) == [0, 1, 2, 4, 5, 6, 7, 8, 10, 11, 10, 8, 7, 6, 5, 4]
+    assert {f.duration * frames.film.time_base for f in shown} == {Fraction(1, 25)}
+
+
+def delayed(path, *, video, audio):
+    """A film whose two tracks begin at these milliseconds; the last picture lasts two seconds."""
+    with av.open(str(path), "w") as out:
+        film = out.add_stream("libx264", rate=10, options={"bf": "0"})
+        film.width, film.height, film.pix_fmt = 64, 48, "yuv420p"
+        voice = out.add_stream("pcm_s16le", rate=8000, layout="mono")
+        film.codec_context.time_base = Fraction(1, 1000)
+        packets = []
+        for number, picture in enumerate(clips.numbered(3)):
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts, frame.time_base = 100 * number + video, Fraction(1, 1000)
+            packets += film.encode(frame)
+        packets += film.encode(None)
+        for packet in packets:
+            packet.duration = 2000 if packet is packets[-1] else 100
+        for frame in clips.sine(0.3, rate=8000):
+            frame.pts += 8 * audio
+            packets += voice.encode(frame)
+        out.mux(packets + voice.encode(None))
+    return path
+
+
+def times_of(path):
+    with open_frames(path, None) as frames:
+        return [(f.time * frames.film.time_base, f.duration) for f in frames], frames.film.time_base
+
+
+def test_the_last_picture_of_a_slide_show_is_shown_as_long_as_its_file_says(tmp_path):
+    shown, tick = times_of(delayed(tmp_path / "a.mov", video=0, audio=0))
+    assert [float(d * tick) for _, d in shown] == pytest.approx([0.1, 0.1, 2], abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("ending", "video", "audio", "late"),
+    [("mkv", 400, 0, 0.4), ("mov", 400, 0, 0.4), ("mkv", 0, 400, 0), ("mkv", 900, 500, 0.4)],
+)
+def test_a_picture_that_begins_after_its_sound_keeps_its_distance(
+    tmp_path, ending, video, audio, late
+):
+    shown, _ = times_of(delayed(tmp_path / f"a.{ending}", video=video, audio=audio))
+    wanted = [late, late + 0.1, late + 0.2]
+    assert [float(time) for time, _ in shown] == pytest.approx(wanted, abs=0.001)

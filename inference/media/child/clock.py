@@ -1,8 +1,16 @@
 """When each frame is shown, in ticks that hold the source's rate exactly."""
 
+from array import array
 from fractions import Fraction
 
 FINEST_TICK = 10_000  # a second has at least so many
+NEVER = -1
+
+
+def ticks(rate: Fraction) -> tuple[Fraction, int]:
+    """Seconds of a tick, and how many ticks a frame of this rate lasts; both exact."""
+    finer = -(-FINEST_TICK // rate.numerator)
+    return Fraction(1, rate.numerator * finer), rate.denominator * finer
 
 
 class Clock:
@@ -15,29 +23,30 @@ class Clock:
     def __init__(self, rate: Fraction, source_tick: Fraction) -> None:
         self.rate = rate
         self._source_tick = source_tick
-        finer = -(-FINEST_TICK // rate.numerator)
-        self.time_base = Fraction(1, rate.numerator * finer)
-        self.frame = rate.denominator * finer  # ticks of a usual frame
-        self.starts: dict[int, int] = {}
-        self._seen = 0
-        self._order: list[int] = []
+        self.time_base, self.frame = ticks(rate)  # `frame`: ticks of a usual frame
+        # Eight bytes a frame: a film may last for hours.
+        self._starts = array("q")
+        self._latest = NEVER
         self._origin: int | None = None
+        self._last_lasts = self.frame
 
-    def note(self, stamp: int | None) -> bool:
-        """Take the next frame's timestamp. False: it is not later than the one before it, so the
-        frame is never seen."""
-        number, self._seen = self._seen, self._seen + 1
-        before = self.starts[self._order[-1]] if self._order else None
-        if stamp is None:
-            start = 0 if before is None else before + self.frame
-        else:
-            self._origin = stamp if self._origin is None else self._origin
-            start = self._tick(stamp - self._origin)
-        if before is not None and start <= before:
+    def note(self, stamp: int | None, lasts: int | None = None) -> bool:
+        """Take the next frame's timestamp, and how long its file says that it is shown, in the
+        source's ticks. False: it is not later than the one before it, so it is never seen."""
+        start = self._start(stamp)
+        if start <= self._latest:
+            self._starts.append(NEVER)
             return False
-        self.starts[number] = start
-        self._order.append(number)
+        self._starts.append(start)
+        self._latest = start
+        self._last_lasts = max(self.frame, self._tick(lasts or 0))
         return True
+
+    def _start(self, stamp: int | None) -> int:
+        if stamp is None:
+            return 0 if self._latest == NEVER else self._latest + self.frame
+        self._origin = stamp if self._origin is None else self._origin
+        return self._tick(stamp - self._origin)
 
     def _tick(self, source_ticks: int) -> int:
         time = source_ticks * self._source_tick
@@ -46,11 +55,15 @@ class Clock:
             return whole * self.frame
         return round(time / self.time_base)
 
+    def seen(self, number: int) -> bool:
+        return self._starts[number] != NEVER
+
+    def start(self, number: int) -> int:
+        return self._starts[number]
+
     def duration(self, number: int) -> int:
-        """Ticks until the next frame; a usual frame for the last."""
-        following = number + 1
-        while following < self._seen:
-            if following in self.starts:
-                return self.starts[following] - self.starts[number]
-            following += 1
-        return self.frame
+        """Ticks until the next frame; what the file says of the last, at least a usual frame."""
+        for following in range(number + 1, len(self._starts)):
+            if self._starts[following] != NEVER:
+                return self._starts[following] - self._starts[number]
+        return self._last_lasts

@@ -86,8 +86,7 @@ def _unreadable(fd: int, error: Exception) -> Refused:
 
 def video_stream(container: InputContainer, limits: MediaLimits) -> av.VideoStream:
     """The first stream of moving pictures, within limits. Raises Refused no_video_stream."""
-    covers = Disposition.attached_pic | Disposition.timed_thumbnails
-    streams = [s for s in container.streams.video if not s.disposition & covers]
+    streams = moving_pictures(container)
     if not streams:
         raise Refused("no_video_stream", "The file has no video stream.")
     stream = streams[0]
@@ -105,6 +104,12 @@ def video_stream(container: InputContainer, limits: MediaLimits) -> av.VideoStre
     stream.codec_context.thread_count = min(DECODER_THREADS, len(os.sched_getaffinity(0)))
     stream.codec_context.thread_type = "AUTO"
     return stream
+
+
+def moving_pictures(container: InputContainer) -> list[av.VideoStream]:
+    """Without the covers of sound files and the pictures of chapters."""
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails
+    return [s for s in container.streams.video if not s.disposition & covers]
 
 
 def audio_stream(container: InputContainer) -> av.AudioStream:

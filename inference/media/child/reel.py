@@ -1,7 +1,8 @@
 """A picture stream that can be played forwards and backwards within bounded memory."""
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -23,6 +24,8 @@ BEAT_PACKETS = 100
 REPLY = 1
 # How far before a stretch the second try at a seek begins: open groups of pictures reach back.
 SECOND_TRY_FRAMES = 300
+
+Load = Callable[[], list[Plane]]
 
 
 @dataclass
@@ -47,15 +50,18 @@ class Reel:
                     return
                 yield frame
 
-    def backwards(self, shape: Upright) -> Iterator[tuple[int, list[Plane]]]:
-        """(number, planes) of all frames but the last, from the end; after a first pass."""
-        stretch = min(MAX_STRETCH, max(MIN_STRETCH, STRETCH_BYTES // shape.frame_bytes))
-        high = len(self.stamps) - 2
+    def backwards(self, shape: Upright) -> Iterator[tuple[int, Load]]:
+        """(number, what gives its planes, once) of all frames from the end; after a first pass.
+
+        A stretch is decoded when the first of its planes is asked for.
+        """
+        most = min(MAX_STRETCH, max(MIN_STRETCH, STRETCH_BYTES // shape.frame_bytes))
+        high = len(self.stamps) - 1
         while high >= 0:
-            low = max(0, high - stretch + 1)
-            planes = self._stretch(low, high, shape)
+            low = max(0, high - most + 1)
+            stretch = functools.cache(functools.partial(self._stretch, low, high, shape))
             for number in range(high, low - 1, -1):
-                yield number, planes.pop(number)
+                yield number, lambda number=number, planes=stretch: planes().pop(number)
             high = low - 1
 
     def _stretch(self, low: int, high: int, shape: Upright) -> dict[int, list[Plane]]:

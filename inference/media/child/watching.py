@@ -1,8 +1,10 @@
-"""The pictures: as many as the sound lasts, forwards and backwards in turn, each with its time."""
+"""The pictures: as many as the timeline wants, in the result's order, each with its time."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property, partial
 from typing import Any
 
 import av
@@ -10,44 +12,136 @@ from av.container import InputContainer
 
 from inference.media import wire
 from inference.media.child import opening
-from inference.media.child.clock import Clock
-from inference.media.child.reel import Reel, usual_rate
+from inference.media.child.beginning import beginning, delay
+from inference.media.child.clock import Clock, ticks
+from inference.media.child.reel import Load, Reel, stamp, usual_rate
 from inference.media.child.refusals import Refused
 from inference.media.child.upright import Upright
 from inference.media.limits import MediaLimits
 from inference.media.pictures import Plane
+from inference.media.timeline import Retimed, Showing, Slot, Strip, showings
 
 REPLY = 1
+NO_PICTURE = "The file's picture can't be decoded."
 
 
 def frames(request: dict[str, Any], limits: MediaLimits) -> None:
     reel = Reel(request["source"], limits)
-    projector = Projector(reel, Fraction(request["seconds"]), limits)
+    projector = Projector(reel, Program.of(request), limits)
     projector.announce()
     projector.play()
     wire.send(REPLY, {"kind": "end", "unreadable": reel.unreadable})
 
 
 @dataclass(frozen=True)
-class Shown:
+class Program:
+    """What was asked for. first: the place of the first frame that is wanted in the result."""
+
+    seconds: Fraction | None
+    length: str
+    frame_rate: Fraction | None
+    first: int
+
+    @classmethod
+    def of(cls, request: dict[str, Any]) -> "Program":
+        seconds, rate = request["seconds"], request["frame_rate"]
+        return cls(
+            seconds=None if seconds is None else Fraction(seconds),
+            length=request["length"],
+            frame_rate=None if rate is None else Fraction(rate),
+            first=request["first"],
+        )
+
+
+@dataclass
+class Shot:
+    """A frame of the source in ticks of its own clock; its planes are made when asked for."""
+
     number: int
-    planes: list[Plane]
+    start: int
+    duration: int
+    load: Load
+
+    @cached_property
+    def planes(self) -> list[Plane]:
+        return self.load()
+
+
+class FilmStrip:
+    """The film's visible frames, as timeline.Strip: a first pass forwards, then at will."""
+
+    def __init__(self, reel: Reel, clock: Clock, shape: Upright, promised: Fraction) -> None:
+        self._reel, self._clock, self._shape = reel, clock, shape
+        self._promised = promised
+        self._passed_once = False
+
+    def forwards(self) -> Iterator[Shot]:
+        if self._passed_once:
+            for number, frame in enumerate(self._reel.forwards()):
+                if self._clock.seen(number):
+                    yield self._shot(number, partial(self._shape.planes, frame))
+            return
+        yield from self._first_pass()
+        self._passed_once = True
+
+    def _first_pass(self) -> Iterator[Shot]:
+        """A frame is given out once the time of the next one tells how long it is shown."""
+        held: tuple[int, Load] | None = None
+        for number, frame in enumerate(self._reel.forwards()):
+            if not self._clock.note(self._reel.stamps[number], frame.duration):
+                continue
+            if held is not None:
+                yield self._shot(*held)
+            held = number, partial(self._shape.planes, frame)
+        if held is None:
+            raise Refused("damaged_media", NO_PICTURE)
+        last = self._shot(*held)
+        yield last
+        self._check_whole(last)
+
+    def backwards(self) -> Iterator[Shot]:
+        for number, load in self._reel.backwards(self._shape):
+            if self._clock.seen(number):
+                yield self._shot(number, load)
+
+    def _shot(self, number: int, load: Load) -> Shot:
+        return Shot(number, self._clock.start(number), self._clock.duration(number), load)
+
+    def _check_whole(self, last: Shot) -> None:
+        """The file ended while more of it was needed: did it promise more?"""
+        lasted = (last.start + last.duration) * self._clock.time_base
+        missing = self._promised - lasted
+        if missing > max(Fraction(1), self._promised / 20):
+            raise Refused(
+                "damaged_media",
+                f"The file should last {float(self._promised):.1f} seconds,"
+                f" but its picture can be read for {float(lasted):.1f} only.",
+            )
 
 
 class Projector:
-    """Shows frames until the sound is over."""
+    """Shows frames as the program wants them, until it is over."""
 
-    def __init__(self, reel: Reel, seconds: Fraction, limits: MediaLimits) -> None:
-        self.reel, self.limits = reel, limits
+    def __init__(self, reel: Reel, program: Program, limits: MediaLimits) -> None:
+        self.program = program
         with opening.opened(reel.fd) as container:
             stream = opening.video_stream(container, limits)
             first = _first(container.decode(stream))
             self.shape = Upright.of(first)
-            self.clock = Clock(usual_rate(stream), Fraction(stream.time_base))
+            clock = Clock(usual_rate(stream), Fraction(stream.time_base))
             self.aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
             self.promised = promised_seconds(container, stream)
-        self.end = seconds / self.clock.time_base  # in ticks, not rounded
-        self.now = 0
+            told = stamp(first)
+            seconds = Fraction(0) if told is None else told * Fraction(stream.time_base)
+        late = delay(seconds, beginning(reel.fd))
+        self.rate = program.frame_rate or clock.rate
+        self.time_base, self.usual = ticks(self.rate)
+        self.begin = round(late / clock.time_base)
+        self.strip: Strip[Shot] | Retimed[Shot] = FilmStrip(reel, clock, self.shape, self.promised)
+        if program.frame_rate:
+            ratio = clock.time_base * self.rate
+            self.strip = Retimed(self.strip, self.usual, ratio, self.begin)
+            self.begin = 0
 
     def announce(self) -> None:
         aspect = 1 / self.aspect if self.shape.turns % 2 else self.aspect
@@ -58,71 +152,35 @@ class Projector:
             "height": self.shape.height,
             "layout": self.shape.layout.name,
             "tags": {name: getattr(tags, name) for name in tags.__dataclass_fields__},
-            "rate": _ratio(self.clock.rate),
-            "time_base": _ratio(self.clock.time_base),
+            "rate": _ratio(self.rate),
+            "time_base": _ratio(self.time_base),
             "pixel_aspect": _ratio(aspect),
+            "promised": _ratio(self.promised) if self.promised else None,
         }
         wire.send(REPLY, header)
 
     def play(self) -> None:
-        if not all(map(self._show, self._first_pass())):
-            return
-        self._check_whole()
-        if self.end - self.now <= self.clock.frame:  # short by one frame at most: no turn for it
-            return
-        while all(map(self._show, self._turns())):
-            pass
+        seconds = self.program.seconds
+        shown = showings(
+            self.strip,
+            self.program.length,
+            usual=self.usual,
+            end=None if seconds is None else seconds / self.time_base,
+            begin=self.begin,
+        )
+        for showing in itertools.islice(shown, self.program.first, None):
+            self._send(showing)
 
-    def _first_pass(self) -> Iterator[Shown]:
-        """Forwards; a frame is shown once the time of the next one tells how long."""
-        held: Shown | None = None
-        for number, frame in enumerate(self.reel.forwards()):
-            if not self.clock.note(self.reel.stamps[number]):
-                continue
-            if held is not None:
-                yield held
-            held = Shown(number, self.shape.planes(frame))
-        if held is None:
-            raise Refused("damaged_media", "The file's picture can't be decoded.")
-        yield held
-
-    def _turns(self) -> Iterator[Shown]:
-        """Backwards to the first frame, then forwards to the last: neither is shown twice."""
-        for number, planes in self.reel.backwards(self.shape):
-            if number in self.clock.starts:
-                yield Shown(number, planes)
-        for number, frame in enumerate(self.reel.forwards()):
-            if number in self.clock.starts and (number or len(self.clock.starts) == 1):
-                yield Shown(number, self.shape.planes(frame))
-
-    def _show(self, shown: Shown) -> bool:
-        """Send a frame, unless less than half of it would fall within the sound."""
-        duration = self.clock.duration(shown.number)
-        half = Fraction(min(duration, self.clock.frame), 2)
-        if self.now and self.now + half > self.end:
-            return False
-        # A frame that lasts long is cut where the sound ends.
-        left = int(self.end - self.now)
-        duration = min(duration, max(self.clock.frame, left))
+    def _send(self, showing: Showing[Any]) -> None:
+        cell = showing.cell
+        shot: Shot = cell.cell if isinstance(cell, Slot) else cell
         header = {
             "kind": "frame",
-            "number": shown.number,
-            "time": self.now,
-            "duration": duration,
+            "number": shot.number,
+            "time": showing.time,
+            "duration": showing.duration,
         }
-        wire.send(REPLY, header, [plane.data for plane in shown.planes])
-        self.now += duration
-        return True
-
-    def _check_whole(self) -> None:
-        """The file ended while more of it was needed: did it promise more?"""
-        missing = self.promised - self.now * self.clock.time_base
-        if missing > max(Fraction(1), self.promised / 20):
-            raise Refused(
-                "damaged_media",
-                f"The file should last {float(self.promised):.1f} seconds,"
-                f" but its picture can be read for {float(self.promised - missing):.1f} only.",
-            )
+        wire.send(REPLY, header, [plane.data for plane in shot.planes])
 
 
 def promised_seconds(container: InputContainer, stream: av.VideoStream) -> Fraction:
@@ -138,7 +196,7 @@ def promised_seconds(container: InputContainer, stream: av.VideoStream) -> Fract
 def _first(frames: Iterator[av.VideoFrame]) -> av.VideoFrame:
     for frame in frames:
         return frame
-    raise Refused("damaged_media", "The file's picture can't be decoded.")
+    raise Refused("damaged_media", NO_PICTURE)
 
 
 def _ratio(value: Fraction) -> str:
