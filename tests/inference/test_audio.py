@@ -7,11 +7,14 @@ import torch
 from inference.audio import (
     frame_count,
     frame_windows,
+    hear,
     log_mel,
     mel_filters,
     speech_features,
     windows_at,
 )
+from inference.mel import LogMel
+from inference.whisper import AudioEncoder, EncoderConfig
 from tests.inference import small
 
 
@@ -68,12 +71,109 @@ def test_silence_beside_a_loud_moment_lies_two_below_it():
     assert mel[:, 150].max() == pytest.approx(float(mel.max()) - 2)
 
 
-def test_a_long_sound_is_encoded_in_pieces_that_do_not_touch():
-    encoder, wave = small.encoder(), sound(31)
+@pytest.fixture(scope="module")
+def hasty():
+    """An encoder whose blocks last 3 seconds, overlap by 1 and are blended over 0.1."""
+    torch.manual_seed(0)
+    config = EncoderConfig(n_mels=80, ctx=150, width=16, heads=2, layers=1)
+    return AudioEncoder(config).eval().requires_grad_(False)
+
+
+def steps(rows):
+    """How far each row lies from the one before: (rows - 1,)."""
+    return (rows[1:] - rows[:-1]).abs().amax(dim=(1, 2))
+
+
+@pytest.mark.parametrize("samples", [48_000, 48_319, 16_123])
+def test_a_sound_of_one_block_is_the_reference_s_byte_for_byte(hasty, samples):
+    wave = sound(samples / 16_000)
+    assert torch.equal(
+        speech_features(wave, hasty), speech_features(wave, hasty, reference_blocks=True)
+    )
+
+
+def test_a_longer_sound_is_the_reference_s_until_the_first_blend(hasty):
+    wave = sound(7)
+    ours = speech_features(wave, hasty)
+    theirs = speech_features(wave, hasty, reference_blocks=True)
+    assert len(ours) == len(theirs) == 350
+    # The loudest moment of noise lies anywhere, but both know the whole file's.
+    blend_begins = 150 - 25 - 2 - 1
+    assert torch.equal(ours[:blend_begins], theirs[:blend_begins])
+    assert not torch.equal(ours[130:150], theirs[130:150])
+
+
+def test_a_steady_tone_has_a_step_at_the_reference_s_seams_and_none_of_ours(hasty):
+    wave = 0.1 * np.sin(2 * np.pi * 440 * np.arange(16_000 * 12) / 16_000).astype(np.float32)
+    ours = steps(speech_features(wave, hasty)[10:-10])
+    theirs = steps(speech_features(wave, hasty, reference_blocks=True)[10:-10])
+    usual = float(ours.median())
+    assert theirs.max() > 2 * usual
+    assert ours.max() < 1.5 * usual
+
+
+def test_a_tone_pattern_sounds_alike_on_both_sides_of_30_seconds():
+    """61 seconds of one pattern; the same moment of it a second apart, as bytedance/LatentSync#90
+    reports it."""
+    encoder = small.encoder()
+    pattern = np.tile(sound(1) * np.hanning(16_000).astype(np.float32), 61)
+
+    def apart(rows):
+        return float((rows[1495] - rows[1545]).abs().mean() / rows.std())
+
+    ours, theirs = (speech_features(pattern, encoder, reference_blocks=r) for r in (False, True))
+    assert apart(ours) < 0.5 * apart(theirs)
+
+
+def test_each_row_comes_from_the_block_in_whose_middle_it_lies(hasty):
+    """A sound moved by exactly the way from block to block has the same rows, moved."""
+    wave = sound(9)
+    rows = speech_features(wave, hasty)
+    later = speech_features(np.concatenate([sound(2, seed=1), wave]), hasty)
+    assert torch.allclose(later[100 + 130 : 100 + 420], rows[130:420], atol=1e-4)
+
+
+def test_progress_counts_blocks_that_begin_every_20_seconds():
     pieces = []
-    rows = speech_features(wave, encoder, on_piece=lambda done, of: pieces.append((done, of)))
+    rows = speech_features(sound(31), small.encoder(), lambda done, of: pieces.append((done, of)))
     assert rows.shape == (1550, 2, 16)
     assert pieces == [(1, 2), (2, 2)]
+
+
+def test_a_part_of_the_picture_is_cut_from_the_whole_file_s():
+    wave = np.concatenate([sound(1) * 0.01, sound(1)])
+    whole, mel = log_mel(wave), LogMel(wave)
+    assert mel.frames == 200
+    for start, stop in ((0, 1), (0, 60), (57, 121), (150, 200), (199, 200)):
+        assert torch.allclose(mel.part(start, stop), whole[:, start:stop], atol=1e-5)
+
+
+def test_16_bit_samples_are_heard_as_the_floats_they_stand_for():
+    samples = (sound(1) * 32768).astype(np.int16)
+    assert torch.equal(log_mel(samples), log_mel(samples.astype(np.float32) / 32768))
+
+
+def test_rows_in_a_file_are_the_rows_in_memory(hasty, tmp_path):
+    wave = sound(7)
+    rows, heard = speech_features(wave, hasty), hear(wave, hasty, tmp_path)
+    times = [Fraction(i, 30) for i in (0, 1, 2, 100, 3, 209, 250)]
+    assert heard.rows == len(rows)
+    assert torch.equal(heard.windows_at(times), windows_at(rows, times))
+    assert heard.windows_at([]).shape == (0, 20, 16)
+    assert heard.path.stat().st_size == rows.numel() * 4
+
+
+def test_half_precision_takes_half_the_room(hasty, tmp_path):
+    encoder = AudioEncoder(hasty.config).eval().half()
+    encoder.load_state_dict(hasty.state_dict())
+    heard = hear(sound(1), encoder, tmp_path)
+    assert heard.path.stat().st_size == heard.rows * 2 * 16 * 2
+    assert heard.windows_at([Fraction(0)]).dtype == torch.float32
+
+
+def test_digital_silence_has_numbers(hasty, tmp_path):
+    heard = hear(np.zeros(16_000 * 4, np.int16), hasty, tmp_path)
+    assert heard.windows_at([Fraction(i, 25) for i in range(100)]).isfinite().all()
 
 
 @pytest.mark.parametrize("samples", [0, 1, 100, 319, 320, 500])
