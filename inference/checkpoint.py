@@ -2,19 +2,25 @@
 
     manifest.json: {
       "name": "latentsync-1.6", "label": "LatentSync 1.6", "version": "1.6", "demo": false,
-      "resolution": 512, "finder": "builtin",
-      "files": {"unet": {"path": "latentsync_unet.pt", "sha256": "...", "size_bytes": 5072...,
-                         "license": "..."}, "encoder": {...}, "vae": {...}, "mask": {...}},
+      "resolution": 512, "finder": "insightface",
+      "files": {"unet": {"path": "unet.safetensors", "sha256": "...", "size_bytes": 2536...,
+                         "license": "..."},
+                "encoder": {...}, "vae": {...}, "mask": {...},
+                "face_detector": {..., "notice": "For non-commercial research only."},
+                "face_landmarks": {...}},
       "unet": {...}, "encoder": {...}, "vae": {...}
     }
 
-The three configs at its end are for networks of other sizes than the official ones; without "vae",
-a config.json lies beside the VAE's weights. "mask" is optional: without one it is drawn.
+The three configs at its end are the networks' sizes, where they are not the official ones; without
+"vae", a config.json lies beside the VAE's weights. "mask" is optional: without one it is drawn.
+The finder "insightface" needs the two roles of faces, "builtin" has files of its own. A "notice" is
+what whoever makes or serves the bundle is told each time. `python -m inference bundle make` writes
+all this.
 """
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +32,23 @@ from inference.device import choose_dtype
 from inference.errors import BadManifest, MissingCheckpoint, WrongChecksum
 from inference.mask import draw_mask, load_mask
 from inference.unet import UNetConfig, VideoUNet
-from inference.weights import Network, load_encoder, load_unet, load_vae, read_json
+from inference.weight_files import read_json, refuse_stand_in
+from inference.weights import Checkpoint, encoder_checkpoint, unet_checkpoint, vae_checkpoint
 from inference.whisper import AudioEncoder, EncoderConfig
 
 MANIFEST = "manifest.json"
 DEMO_BUNDLE = Path(__file__).parent / "demo" / "bundle"
 NETWORKS = ("unet", "encoder", "vae")
+# Face finder -> the roles of the files that it needs of a bundle.
+FINDER_ROLES = {"builtin": (), "insightface": ("face_detector", "face_landmarks")}
 
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that one model needs to run, loaded. mask: (R, R) fp32 on the CPU, 1 = keep."""
+    """Everything that one model needs to run, loaded. mask: (R, R) fp32 on the CPU, 1 = keep.
+
+    files: the bundle's checked files by role; a face finder takes its own from there.
+    """
 
     unet: VideoUNet
     vae: AutoencoderKL
@@ -47,6 +59,7 @@ class Model:
     manifest: Mapping[str, Any]
     device: torch.device
     dtype: torch.dtype
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -57,6 +70,17 @@ class Model:
         """What a result says of its model."""
         return {key: self.manifest[key] for key in ("name", "label", "version", "demo")}
 
+    def describe(self) -> dict[str, Any]:
+        """What a worker's log says of the model that it serves."""
+        facts = {
+            "resolution": self.resolution,
+            "finder": self.finder,
+            "device": str(self.device),
+            "precision": str(self.dtype).removeprefix("torch."),
+            "notices": notices(self.manifest),
+        }
+        return self.to_mapping() | facts
+
 
 def load_bundle(folder: Path, device: torch.device, dtype: torch.dtype | None = None) -> Model:
     """Check every file of a bundle against its manifest, then load them all strictly.
@@ -66,23 +90,42 @@ def load_bundle(folder: Path, device: torch.device, dtype: torch.dtype | None = 
     manifest = read_manifest(folder)
     dtype = dtype or choose_dtype(device)
     paths = {role: checked(folder, role, manifest) for role in manifest["files"]}
-
-    def place(network: Network) -> Network:
-        # Not diffusers' own to(), which warns about something that is not so here.
-        return torch.nn.Module.to(network, device=device, dtype=dtype)
-
-    unet_config, encoder_config = _configs(folder, manifest)
+    unet, encoder, vae = checkpoints(paths, manifest, folder)
     return Model(
-        unet=place(load_unet(paths["unet"], unet_config)),
-        encoder=place(load_encoder(paths["encoder"], encoder_config)),
-        vae=place(load_vae(paths["vae"], manifest.get("vae"))),
+        unet=unet.load(device, dtype),
+        encoder=encoder.load(device, dtype),
+        vae=vae.load(device, dtype),
         mask=_mask(paths.get("mask"), manifest["resolution"]),
         resolution=manifest["resolution"],
         finder=manifest["finder"],
         manifest=manifest,
         device=device,
         dtype=dtype,
+        files=paths,
     )
+
+
+def checkpoints(
+    paths: Mapping[str, Path], manifest: Mapping[str, Any], folder: Path
+) -> tuple[Checkpoint[VideoUNet], Checkpoint[AudioEncoder], Checkpoint[AutoencoderKL]]:
+    """The three networks of a bundle: none is loaded yet. Raises BadManifest, WrongEncoder,
+    WrongVae."""
+    unet_config, encoder_config = _configs(folder, manifest)
+    hears = (unet_config or UNetConfig()).audio_width
+    return (
+        unet_checkpoint(paths["unet"], unet_config),
+        encoder_checkpoint(paths["encoder"], encoder_config, width=hears),
+        vae_checkpoint(paths["vae"], manifest.get("vae")),
+    )
+
+
+def notices(manifest: Mapping[str, Any]) -> list[str]:
+    """What must be said whenever this model is made or served: each once, with its files."""
+    told: dict[str, list[str]] = {}
+    for entry in manifest["files"].values():
+        if entry.get("notice"):
+            told.setdefault(entry["notice"], []).append(entry["path"])
+    return [f"{', '.join(paths)}: {notice}" for notice, paths in told.items()]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -92,9 +135,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         value = manifest.get(key)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise BadManifest(f"{folder / MANIFEST} has no usable {key!r}.")
-    missing = [role for role in NETWORKS if role not in manifest["files"]]
+    needed = (*NETWORKS, *FINDER_ROLES.get(manifest["finder"], ()))
+    missing = [role for role in needed if role not in manifest["files"]]
     if missing:
         raise BadManifest(f"{folder / MANIFEST} names no file for the role {missing[0]!r}.")
+    if not all(isinstance(entry, dict) for entry in manifest["files"].values()):
+        raise BadManifest(f"{folder / MANIFEST}: each of its files needs path, size_bytes, sha256.")
+    if manifest["finder"] not in FINDER_ROLES:
+        known = ", ".join(sorted(FINDER_ROLES))
+        asked = manifest["finder"]
+        raise BadManifest(f"{folder / MANIFEST} asks for the finder {asked!r}; there is {known}.")
     return manifest
 
 
@@ -123,6 +173,7 @@ def checked(folder: Path, role: str, manifest: Mapping[str, Any]) -> Path:
         raise BadManifest(f"{folder / MANIFEST}: the file of {role!r} lies outside the bundle.")
     if not path.is_file():
         raise MissingCheckpoint(f"The file {path} is not there, but the manifest names it.")
+    refuse_stand_in(path)
     found = path.stat().st_size
     if found != size:
         raise WrongChecksum(f"{path} has {found} bytes; the manifest says {size}.")

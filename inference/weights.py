@@ -1,36 +1,39 @@
-"""Read weight files and load them strictly: every key, every shape, or not at all.
+"""Load networks strictly: every key, every shape, or not at all.
 
-Files are read as data only (`weights_only=True`, safetensors). Networks are built on the meta
-device and take the file's tensors over, so no random copy of them is ever made.
+A network is built on the meta device and takes the file's tensors over, piece by piece, each in the
+place and precision it will have: no random copy is ever made, and no second one.
 """
 
-import json
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from inference.errors import (
     MisshapenWeights,
-    MissingCheckpoint,
+    MissingVae,
     MissingWeights,
     UnknownWeights,
     UnreadableCheckpoint,
+    WrongEncoder,
+    WrongVae,
     WrongWeights,
 )
-from inference.unet import UNetConfig, VideoUNet
+from inference.unet import LATENT_CHANNELS, UNetConfig, VideoUNet
 from inference.vae import OFFICIAL_SCALING
+from inference.weight_files import Pick, Weights, in_pieces, read_json, read_weights
 from inference.whisper import AudioEncoder, EncoderConfig
 
 Network = TypeVar("Network", bound=nn.Module)
 SHOWN = 5  # keys an error names
 ENCODER_PREFIX = "encoder."
 VAE_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+VAE_CONFIG = "config.json"
+VAE_LEVELS = 4  # three halvings: a latent stands for 8 x 8 pixels
 # How diffusers called the parts of an attention before 2023; the SD VAEs were saved like that.
 VAE_OLD_NAMES = {
     ".query.": ".to_q.",
@@ -38,50 +41,115 @@ VAE_OLD_NAMES = {
     ".value.": ".to_v.",
     ".proj_attn.": ".to_out.0.",
 }
+WHISPERS = {384: "tiny", 512: "base", 768: "small", 1024: "medium", 1280: "large"}
+
+
+@dataclass(frozen=True)
+class Checkpoint(Generic[Network]):
+    """A file, the network it should be, and which of the file's entries are that network's."""
+
+    path: Path
+    build: Callable[[], Network]
+    pick: Pick
+
+    def on_meta(self) -> Network:
+        """The network without numbers, after every key and shape of the file was compared with it.
+
+        Raises MissingWeights, UnknownWeights or MisshapenWeights, with the file and first keys.
+        """
+        with torch.device("meta"):
+            network = self.build()
+        _compare(network, self.pick(read_weights(self.path)), self.path)
+        return network
+
+    def load(self, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Network:
+        """The network, ready to run. None leaves the numbers where, or as, the file has them:
+        mapped from it, if it stays on the CPU in the precision it was stored in."""
+        network = self.on_meta()
+        for piece in self.pieces():
+            placed = {name: weight.to(device, dtype) for name, weight in piece.items()}
+            network.load_state_dict(placed, strict=False, assign=True)
+            del piece, placed  # or its pages would stay until the next one is there
+        return network.eval().requires_grad_(False)
+
+    def pieces(self) -> Iterator[dict[str, Tensor]]:
+        """The weights under the network's names; see weight_files.in_pieces."""
+        return in_pieces(self.path, self.pick)
+
+
+def unet_checkpoint(path: Path, config: UNetConfig | None = None) -> Checkpoint[VideoUNet]:
+    """`latentsync_unet.pt`, or a safetensors of the same keys; official sizes by default."""
+    return Checkpoint(path, lambda: VideoUNet(config), _unet_weights)
+
+
+def encoder_checkpoint(
+    path: Path, config: EncoderConfig | None = None, *, width: int | None = None
+) -> Checkpoint[AudioEncoder]:
+    """OpenAI's `tiny.pt`, whose decoder is left alone, or a safetensors of the encoder.
+
+    width: what the UNet listens to; None for the config's own. Raises WrongEncoder for another.
+    """
+    held = read_weights(path)
+    if isinstance(held.get("model_state_dict"), Mapping):
+        config = config or _encoder_config(held, path)
+    wanted = width or (config or EncoderConfig()).width
+    found = _width(_encoder_weights(held)) or (config.width if config else wanted)
+    if found != wanted:
+        size = f" ({WHISPERS[found]})" if found in WHISPERS else ""
+        raise WrongEncoder(
+            f"{path} is a Whisper of width {found}{size}; the UNet listens to one of {wanted}."
+        )
+    return Checkpoint(path, lambda: AudioEncoder(config), _encoder_weights)
+
+
+def vae_checkpoint(
+    path: Path, config: Mapping[str, Any] | None = None
+) -> Checkpoint[AutoencoderKL]:
+    """The folder of a diffusers AutoencoderKL, or its weights file.
+
+    Without a config it is an SD VAE: config.json beside the weights, and LatentSync's scaling.
+    Raises MissingVae, WrongVae.
+    """
+    file = _vae_file(path) if path.is_dir() else path
+    told = file if config is not None else file.parent / VAE_CONFIG
+    options = dict(config) if config is not None else official_vae_config(file)
+    if options.get("latent_channels", LATENT_CHANNELS) != LATENT_CHANNELS:
+        found = options["latent_channels"]
+        raise WrongVae(f"{told}: latents of {found} channels; the UNet's have {LATENT_CHANNELS}.")
+    if len(options.get("block_out_channels", ())) != VAE_LEVELS:
+        raise WrongVae(f"{told}: a latent does not stand for 8 x 8 pixels.")
+
+    def build() -> AutoencoderKL:
+        try:
+            vae: AutoencoderKL = AutoencoderKL.from_config(options)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as wrong:
+            raise WrongVae(f"{told} describes no AutoencoderKL: {wrong}.") from None
+        return vae
+
+    return Checkpoint(file, build, _vae_weights)
+
+
+def official_vae_config(file: Path) -> dict[str, Any]:
+    """The config.json beside a VAE's weights, with the scaling that LatentSync always applies."""
+    beside = file.parent / VAE_CONFIG
+    if not beside.is_file():
+        raise MissingVae(f"The VAE {file} has no {VAE_CONFIG} beside it.")
+    return {**read_json(beside), "scaling_factor": OFFICIAL_SCALING, "shift_factor": 0.0}
 
 
 def load_unet(path: Path, config: UNetConfig | None = None) -> VideoUNet:
-    """From `latentsync_unet.pt` or a safetensors of the same keys; official by default."""
-    weights = read_weights(path)
-    if isinstance(weights.get("state_dict"), Mapping):
-        weights = weights["state_dict"]
-    return fill(lambda: VideoUNet(config), weights, path)
+    return unet_checkpoint(path, config).load()
 
 
 def load_encoder(path: Path, config: EncoderConfig | None = None) -> AudioEncoder:
-    """From OpenAI's `tiny.pt`, whose decoder is left alone, or a safetensors of the encoder."""
-    weights = read_weights(path)
-    if isinstance(weights.get("model_state_dict"), Mapping):
-        config = config or _encoder_config(weights, path)
-        weights = weights["model_state_dict"]
-    encoder = {k: v for k, v in weights.items() if k.startswith(ENCODER_PREFIX)}
-    if encoder:
-        weights = {k.removeprefix(ENCODER_PREFIX): v for k, v in encoder.items()}
-    return fill(lambda: AudioEncoder(config), weights, path)
+    return encoder_checkpoint(path, config).load()
 
 
 def load_vae(path: Path, config: Mapping[str, Any] | None = None) -> AutoencoderKL:
-    """From the folder of a diffusers AutoencoderKL, or its weights file.
-
-    Without a config it is an SD VAE: config.json beside the weights, and LatentSync's scaling.
-    """
-    file = _vae_file(path) if path.is_dir() else path
-    if config is None:
-        config = read_json(file.parent / "config.json")
-        config = {**config, "scaling_factor": OFFICIAL_SCALING, "shift_factor": 0.0}
-    options = dict(config)
-    weights = {_modern(name): value for name, value in read_weights(file).items()}
-    vae: AutoencoderKL = fill(lambda: AutoencoderKL.from_config(options), weights, file)
-    return vae
+    return vae_checkpoint(path, config).load()
 
 
-def fill(build: Callable[[], Network], weights: Mapping[str, Any], path: Path) -> Network:
-    """Build a network on the meta device and let it take these weights over.
-
-    Raises MissingWeights, UnknownWeights or MisshapenWeights, naming the file and the first keys.
-    """
-    with torch.device("meta"):
-        network = build()
+def _compare(network: nn.Module, weights: Weights, path: Path) -> None:
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     _refuse(MissingWeights, path, sorted(wanted.keys() - weights.keys()))
     _refuse(UnknownWeights, path, sorted(weights.keys() - wanted.keys()))
@@ -90,8 +158,6 @@ def fill(build: Callable[[], Network], weights: Mapping[str, Any], path: Path) -
     _refuse(
         MisshapenWeights, path, [f"{k} {shapes[k]} instead of {wanted[k]}" for k in sorted(wrong)]
     )
-    network.load_state_dict(weights, strict=True, assign=True)
-    return network.eval().requires_grad_(False)
 
 
 def _shape(value: Any) -> tuple[int, ...] | str:
@@ -101,47 +167,42 @@ def _shape(value: Any) -> tuple[int, ...] | str:
     return "without floating-point numbers"
 
 
-def read_weights(path: Path) -> dict[str, Any]:
-    """What a .safetensors or PyTorch file holds. Raises MissingCheckpoint, UnreadableCheckpoint."""
-    if not path.is_file():
-        raise MissingCheckpoint(f"The file {path} is not there.")
-    try:
-        held = _read(path)
-    except Exception:  # the restricted unpickler fails in any way it likes on what isn't a pickle
-        raise UnreadableCheckpoint(f"{path} can't be read as a file of weights.") from None
-    if not isinstance(held, dict):
-        raise UnreadableCheckpoint(f"{path} holds no dictionary of weights.")
-    return held
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object. Raises MissingCheckpoint, UnreadableCheckpoint."""
-    if not path.is_file():
-        raise MissingCheckpoint(f"The file {path} is not there.")
-    try:
-        held = json.loads(path.read_text())
-    except (ValueError, OSError):
-        raise UnreadableCheckpoint(f"{path} can't be read as JSON.") from None
-    if not isinstance(held, dict):
-        raise UnreadableCheckpoint(f"{path} holds no JSON object.")
-    return held
-
-
-def _read(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    # Mapped, not read, where the format allows it: the official UNet has 5 GB.
-    mapped = zipfile.is_zipfile(path)
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-
-
 def _refuse(error: type[WrongWeights], path: Path, names: Iterable[str]) -> None:
     names = list(names)
     if names:
         raise error(path, names[:SHOWN], len(names))
 
 
-def _encoder_config(held: Mapping[str, Any], path: Path) -> EncoderConfig:
+def _unet_weights(held: Weights) -> Weights:
+    inner = held.get("state_dict")
+    return inner if isinstance(inner, Mapping) else held
+
+
+def _encoder_weights(held: Weights) -> Weights:
+    inner = held.get("model_state_dict")
+    weights = inner if isinstance(inner, Mapping) else held
+    named = {k: v for k, v in weights.items() if str(k).startswith(ENCODER_PREFIX)}
+    return {k.removeprefix(ENCODER_PREFIX): v for k, v in named.items()} or weights
+
+
+def _vae_weights(held: Weights) -> Weights:
+    return {_modern(name): value for name, value in held.items()}
+
+
+def _modern(name: str) -> str:
+    if ".attentions." in name:
+        for old, new in VAE_OLD_NAMES.items():
+            name = name.replace(old, new)
+    return name
+
+
+def _width(weights: Weights) -> int | None:
+    """Of an encoder, as its first convolution has it; None if there is no such thing."""
+    first = weights.get("conv1.weight")
+    return first.shape[0] if isinstance(first, Tensor) and first.ndim == 3 else None
+
+
+def _encoder_config(held: Weights, path: Path) -> EncoderConfig:
     try:
         dims = held["dims"]
         return EncoderConfig(
@@ -159,11 +220,4 @@ def _vae_file(folder: Path) -> Path:
     for name in VAE_FILES:
         if (folder / name).is_file():
             return folder / name
-    raise MissingCheckpoint(f"The folder {folder} has no {VAE_FILES[0]}.")
-
-
-def _modern(name: str) -> str:
-    if ".attentions." in name:
-        for old, new in VAE_OLD_NAMES.items():
-            name = name.replace(old, new)
-    return name
+    raise MissingVae(f"The folder {folder} has no {VAE_FILES[0]}.")

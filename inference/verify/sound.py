@@ -8,7 +8,8 @@ import torch
 from inference.audio import ROWS_PER_FRAME, frame_windows, log_mel, rows_heard, speech_features
 from inference.verify.folder import Array, Folder
 from inference.verify.rows import Check, Row, absent, attempt, equal, near, never_asked
-from inference.weights import load_encoder, read_weights
+from inference.weight_files import read_weights
+from inference.weights import load_encoder
 from inference.whisper import EncoderConfig
 
 CHUNKS, MEL = "audio_chunks.npz", "mel.npz"
