@@ -1,0 +1,191 @@
+"""What paints new faces: a model, or a stand-in for people who test a pipeline.
+
+A stand-in shows what everything around the network does to a picture: nothing of torch's is
+loaded for it, and a result says that no model ran.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from inference import vae
+from inference.checkpoint import Model
+from inference.diffusion import conditions, denoise, posterior_noise, shared_noise
+from inference.errors import BadOption
+from inference.mask import draw_mask, latent_mask
+from inference.options import SyncOptions
+from inference.stopwatch import Stopwatch
+
+PIXELS_PER_LATENT = 8
+STAND_IN_RESOLUTION = 256
+OFFSET_LEVELS = 8
+
+Faces = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The faces of one person in the frames of a window.
+
+    faces: (f, R, R, 3). places: of their frames in the result, which pick their noise. heard:
+    (f, tokens, width), None for a network that hears nothing.
+    """
+
+    faces: Faces
+    places: Sequence[int]
+    heard: Tensor | None
+    options: SyncOptions
+    on_step: Callable[[int], None] | None = None
+    should_cancel: Callable[[], bool] | None = None
+
+
+class Network(Protocol):
+    """mask: (R, R), 1 = keep. finder: of faces. has_spare: whether a second try in higher
+    precision may help."""
+
+    @property
+    def resolution(self) -> int: ...
+
+    @property
+    def mask(self) -> Tensor: ...
+
+    @property
+    def finder(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def has_spare(self) -> bool: ...
+
+    def paint(self, request: Request, watch: Stopwatch, *, precise: bool = False) -> Tensor:
+        """(f, 3, R, R) in about -1..1, fp32 on the CPU. Raises Canceled."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """What a result says of it."""
+
+
+class LatentSync:
+    """A loaded model."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.resolution, self.mask = model.resolution, model.mask
+        self.finder, self.device = model.finder, str(model.device)
+        self._side = model.resolution // PIXELS_PER_LATENT
+        self._noise: dict[int, Tensor] = {}
+
+    @property
+    def has_spare(self) -> bool:
+        return self.model.dtype is not torch.float32
+
+    def to_mapping(self) -> dict[str, Any]:
+        return dict(self.model.to_mapping())
+
+    def paint(self, request: Request, watch: Stopwatch, *, precise: bool = False) -> Tensor:
+        if precise:
+            with _single_precision(self.model):
+                return self._paint(request, watch)
+        return self._paint(request, watch)
+
+    def _paint(self, request: Request, watch: Stopwatch) -> Tensor:
+        options, on_step = request.options, request.on_step
+        assert request.heard is not None
+        with watch("encode"):
+            shown = self._conditions(request)
+        with watch("denoise"):
+            latents = denoise(
+                self.model.unet,
+                self._start(options.seed),
+                shown,
+                request.heard,
+                steps=options.steps,
+                guidance=options.guidance,
+                should_cancel=request.should_cancel,
+                on_step=on_step and (lambda step, _: on_step(step)),
+            )
+        with watch("decode"):
+            return vae.decode(self.model.vae, latents[0].transpose(0, 1)).cpu()
+
+    def _start(self, seed: int) -> Tensor:
+        if seed not in self._noise:
+            self._noise = {seed: shared_noise(seed, self._side)}
+        return self._noise[seed]
+
+    def _conditions(self, request: Request) -> Tensor:
+        pixels = torch.from_numpy(request.faces).permute(0, 3, 1, 2).float() / 127.5 - 1
+        seed, places, side = request.options.seed, request.places, self._side
+        masked = vae.encode(
+            self.model.vae,
+            pixels * self.mask,
+            posterior_noise(seed, places, "masked", side),
+        )
+        reference = vae.encode(
+            self.model.vae, pixels, posterior_noise(seed, places, "reference", side)
+        )
+        return conditions(latent_mask(self.mask, side), masked, reference)
+
+
+@contextmanager
+def _single_precision(model: Model) -> Iterator[None]:
+    """Half precision to single and back loses nothing."""
+    try:
+        for network in (model.unet, model.vae):
+            torch.nn.Module.to(network, dtype=torch.float32)
+        yield
+    finally:
+        for network in (model.unet, model.vae):
+            torch.nn.Module.to(network, dtype=model.dtype)
+
+
+Trick = Callable[[Tensor], Tensor]
+
+# In the network's own numbers: 2 / 255 is one level.
+TRICKS: Mapping[str, Trick] = {
+    "identity": lambda faces: faces,
+    "offset": lambda faces: faces + OFFSET_LEVELS * 2 / 255,
+    "zeros": torch.zeros_like,
+    "nan": lambda faces: torch.full_like(faces, float("nan")),
+}
+
+
+@dataclass
+class StandIn:
+    """Gives back the face it was shown ("identity"), 8 levels lighter ("offset"), a gray one
+    ("zeros"), or no numbers at all ("nan"). seconds: how long it sleeps over each frame, as if a
+    GPU worked."""
+
+    name: str
+    resolution: int = STAND_IN_RESOLUTION
+    seconds: float = 0.0
+    finder: str = "builtin"
+    device: str = "none"
+    has_spare: bool = False
+    mask: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.name not in TRICKS:
+            raise BadOption(f"The option network is one of {', '.join(TRICKS)}; not {self.name!r}.")
+        self.mask = draw_mask(self.resolution)
+
+    def to_mapping(self) -> dict[str, Any]:
+        label = f"no model ({self.name})"
+        return {"name": self.name, "label": label, "version": "", "demo": True, "ran": False}
+
+    def paint(self, request: Request, watch: Stopwatch, *, precise: bool = False) -> Tensor:
+        with watch("denoise"):
+            if self.seconds:
+                time.sleep(self.seconds * len(request.faces))
+            faces = torch.from_numpy(request.faces).permute(0, 3, 1, 2).float() / 127.5 - 1
+            return TRICKS[self.name](faces)
+
+
+def network_of(model: Model | Network) -> Network:
+    return LatentSync(model) if isinstance(model, Model) else model
