@@ -12,16 +12,52 @@ import numpy.typing as npt
 from torch import Tensor
 
 from inference.align import Matrix, canvas_size, invert
+from inference.errors import BadCheckpoint
 from inference.media.color import add_rgb, to_rgb
 from inference.media.pictures import Box, Picture
 
 Rgb = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Marks = npt.NDArray[np.uint8]
 
 # Measured at 128 px: the edge shows no outline on real faces, and the mouth stays whole.
 MEASURED_AT = 128
 RING, INSET, SIGMA = 6, 4, 2.5
 MARGIN = 2  # pixels around the patch, for interpolation
+
+
+@dataclass(frozen=True)
+class Feather:
+    """What a mask, (R, R), 1 = keep, means for laying a mouth.
+
+    repaint: 1 where the network may paint. opacity: 0..1, nothing outside of it, full `2 * inset`
+    pixels within. ring: the kept skin around it, whose colors tell how the patch's are off.
+    """
+
+    repaint: Marks
+    opacity: Floats
+    ring: npt.NDArray[np.bool_]
+    inset: int
+
+    @classmethod
+    def of(cls, mask: Tensor) -> "Feather":
+        """Raises BadCheckpoint for a mask that isn't square or leaves no mouth to paint."""
+        if mask.ndim != 2 or mask.shape[0] != mask.shape[1]:
+            raise BadCheckpoint(f"The mask is {tuple(mask.shape)}; it must be square.")
+        repaint = (mask.numpy() < 0.5).astype(np.uint8)
+        unit = mask.shape[-1] / MEASURED_AT
+        inset = max(1, round(INSET * unit))
+        # Eroded by the very square that the blur then spreads over: it ends at the edge of what may
+        # be repainted, never beyond.
+        size = 2 * inset + 1
+        inner = cv2.erode(repaint, np.ones((size, size), np.uint8), borderValue=0)
+        if not inner.any():
+            raise BadCheckpoint("The mask leaves no mouth to be painted.")
+        opacity = cv2.GaussianBlur(
+            inner.astype(np.float32), (size, size), SIGMA * unit, borderType=cv2.BORDER_CONSTANT
+        )
+        ring = cv2.dilate(repaint, _disc(RING * unit)) - repaint
+        return cls(repaint, opacity, ring.astype(bool), inset)
 
 
 @dataclass(frozen=True)
@@ -35,19 +71,11 @@ class Patch:
 class Blender:
     """Blends patches by one mask, (R, R), 1 = keep."""
 
-    def __init__(self, mask: Tensor) -> None:
+    def __init__(self, mask: Tensor, *, color_match: bool = True) -> None:
+        self.color_match = color_match
         self.resolution = mask.shape[-1]
-        repaint = (mask.numpy() < 0.5).astype(np.uint8)
-        unit = self.resolution / MEASURED_AT
-        ring = cv2.dilate(repaint, _disc(RING * unit)) - repaint
-        self._ring = ring.astype(bool)
-        # Eroded by the very square that the blur then spreads over: it ends at the edge of what may
-        # be repainted, never beyond.
-        size = 2 * max(1, round(INSET * unit)) + 1
-        inner = cv2.erode(repaint, np.ones((size, size), np.uint8), borderValue=0)
-        self.opacity: Floats = cv2.GaussianBlur(
-            inner.astype(np.float32), (size, size), SIGMA * unit, borderType=cv2.BORDER_CONSTANT
-        )
+        feather = Feather.of(mask)
+        self._ring, self.opacity = feather.ring, feather.opacity
         self._corners = _corners(self.opacity)
 
     def patch(self, decoded: Tensor, reference: Rgb, matrix: Matrix) -> Patch:
@@ -57,22 +85,30 @@ class Blender:
         shift = (reference[self._ring] - face[self._ring]).mean(axis=0)
         return Patch(np.clip(face + shift, 0, 255).astype(np.float32), matrix)
 
-    def lay(self, picture: Picture, patch: Patch) -> None:
-        """Change the picture's planes in place; samples outside the opacity stay as they are."""
+    def composed(self, patch: Patch, reference: Rgb, opacity: float = 1.0) -> Rgb:
+        """The square as the viewer gets it, (R, R, 3): what the report measures."""
+        cover = (self.opacity * opacity)[..., None]
+        return np.rint(reference + cover * (patch.face - reference)).astype(np.uint8)
+
+    def lay(self, picture: Picture, patch: Patch, opacity: float = 1.0) -> None:
+        """Change the picture's planes in place; samples outside the opacity stay as they are.
+
+        opacity: 0..1, how much of the patch is seen where a face comes or goes.
+        """
         to_frame = self._to_frame(patch.matrix)
         box = self._box(to_frame, picture)
         if box is None:
             return
-        face, opacity, to_frame = self._fitted(patch.face, to_frame)
+        face, soft, to_frame = self._fitted(patch.face, to_frame)
         place = to_frame.copy()
         place[:, 2] -= (box.left, box.top)
         size = (box.right - box.left, box.bottom - box.top)
-        cover = cv2.warpAffine(opacity, place, size, flags=cv2.INTER_LINEAR)
+        cover = cv2.warpAffine(soft, place, size, flags=cv2.INTER_LINEAR)
         mouth = cv2.warpAffine(
             face, place, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         old = to_rgb(picture, box).astype(np.float32)
-        add_rgb(picture, box, cover[..., None] * (np.clip(mouth, 0, 255) - old))
+        add_rgb(picture, box, opacity * cover[..., None] * (np.clip(mouth, 0, 255) - old))
 
     def _to_frame(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         """(2, 3): from the square to the frame, the inverse of aligning and squaring."""

@@ -16,7 +16,7 @@ from typing import Any
 import av
 
 from inference.media import wire
-from inference.media.child import listening, previewing, probing, watching
+from inference.media.child import listening, previewing, probing, timekeeping, watching
 from inference.media.child.refusals import refused
 from inference.media.limits import MediaLimits
 from inference.media.sandbox import Rations, confine, die_with_parent
@@ -26,6 +26,7 @@ TASKS: dict[str, Callable[[dict[str, Any], MediaLimits], None]] = {
     "preview": previewing.preview,
     "sound": listening.sound,
     "frames": watching.frames,
+    "timing": timekeeping.timing,
 }
 REPLY = 1
 NOT_NEEDED = {"av.__main__", "av.datasets"}
