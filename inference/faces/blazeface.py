@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.tflite import Array, Network
+from inference.faces.tflite import Array, Network
 
 Rgb = npt.NDArray[np.uint8]
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.tflite import Network
+from inference.faces.tflite import Network
 
 Rgb = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]

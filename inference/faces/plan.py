@@ -1,0 +1,224 @@
+"""What the painter asks: which mouths belong into a frame of the source, and why one has none."""
+
+import threading
+import time
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.errors import Canceled, EngineError, EngineFault
+from inference.faces.choice import Chooser, Task
+from inference.faces.face import NO_FACE, OTHER_PERSON, REASONS
+from inference.faces.lane import FADE_FRAMES
+
+Matrix = npt.NDArray[np.float32]
+
+PATIENCE_SECONDS = 300.0  # without a new frame; the media process gives up long before
+GLIMPSE_SECONDS = 0.2  # between two looks at should_cancel()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A mouth to paint. matrix: (2, 3), frame to canvas (see align). opacity: 0..1, above 0.
+
+    bridged: the place is interpolated. sound: the path of what moves this mouth, None for the
+    common sound. task: which of the option's turns it is, from 0.
+    """
+
+    track: int
+    matrix: Matrix
+    opacity: float
+    bridged: bool = False
+    sound: str | None = None
+    task: int = 0
+
+
+@dataclass
+class Rows:
+    """Frames of one track in the order of the source; 33 bytes a frame."""
+
+    places: "array[int]" = field(default_factory=lambda: array("I"))
+    reasons: "array[int]" = field(default_factory=lambda: array("B"))  # into REASONS
+    bridged: "array[int]" = field(default_factory=lambda: array("B"))
+    opacities: "array[float]" = field(default_factory=lambda: array("f"))
+    matrices: "array[float]" = field(default_factory=lambda: array("f"))
+
+    def add(
+        self, place: int, reason: str, opacity: float, bridged: bool, matrix: Matrix | None
+    ) -> None:
+        self.places.append(place)
+        self.reasons.append(REASONS.index(reason))
+        self.bridged.append(bridged)
+        self.opacities.append(opacity)
+        self.matrices.extend([0.0] * 6 if matrix is None else matrix.ravel().tolist())
+
+    def find(self, place: int) -> int | None:
+        at = bisect_left(self.places, place)
+        return at if at < len(self.places) and self.places[at] == place else None
+
+    def matrix(self, at: int) -> Matrix:
+        return np.array(self.matrices[6 * at : 6 * at + 6], np.float32).reshape(2, 3)
+
+
+@dataclass
+class FaceLog:
+    """Compact records of all frames. A frame's place counts from 0 without holes; its number is
+    the source's, which may have some."""
+
+    numbers: "array[int]" = field(default_factory=lambda: array("I"))
+    times: "array[float]" = field(default_factory=lambda: array("d"))  # seconds
+    people: "array[int]" = field(default_factory=lambda: array("B"))  # faces seen, up to 255
+    tracks: dict[int, Rows] = field(default_factory=dict)
+    settled: int = 0  # places below are decided for every track
+    finished: bool = False
+
+    def place(self, number: int) -> int | None:
+        at = bisect_left(self.numbers, number)
+        return at if at < len(self.numbers) and self.numbers[at] == number else None
+
+    def rows(self, track: int) -> Rows:
+        return self.tracks.setdefault(track, Rows())
+
+    def extent(self, task: Task) -> tuple[int, int]:
+        """First place of a task, and the one after its last that is known."""
+        return bisect_left(self.times, task.start), bisect_left(self.times, task.end)
+
+    def shown_at(self, seconds: float) -> int:
+        """The place of the frame that is shown then."""
+        return max(0, bisect_right(self.times, seconds) - 1)
+
+
+class Plan:
+    """Written by the scout's thread, read by the painter's. Asking for a frame waits until it is
+    known, and raises what went wrong with the scouting."""
+
+    def __init__(
+        self, tasks: Sequence[Task], should_cancel: Callable[[], bool] | None = None
+    ) -> None:
+        self.tasks = tuple(tasks)
+        self.log = FaceLog()
+        self.chooser = Chooser(self.tasks)
+        self.changed = threading.Condition()
+        self.error: EngineError | None = None
+        self.wanted = 0  # the furthest number that was asked for
+        self._should_cancel = should_cancel
+
+    def at(self, number: int) -> list[Part]:
+        """The mouths of the source frame with this number, in the order of the option's turns.
+
+        Raises Canceled, or the scout's own error.
+        """
+        with self.changed:
+            place = self._await(number)
+            if place is None:
+                return []
+            parts: dict[int, Part] = {}
+            for index in range(len(self.tasks)):
+                if part := self._part(index, place):
+                    parts.setdefault(part.track, part)  # two turns at once: the first counts
+            return list(parts.values())
+
+    def reason(self, number: int) -> str:
+        """Why a frame has no part; "" if it has one."""
+        with self.changed:
+            place = self._await(number)
+            if place is None:
+                return NO_FACE
+            covering = [index for index in range(len(self.tasks)) if self._covers(index, place)]
+            if any(self._part(index, place) for index in covering):
+                return ""
+            for index in covering:
+                track = self.chooser.track_of(self.tasks[index])
+                rows = None if track is None else self.log.tracks.get(track)
+                at = None if rows is None else rows.find(place)
+                if rows is not None and at is not None:
+                    return REASONS[rows.reasons[at]]
+            return OTHER_PERSON if self.log.people[place] else NO_FACE
+
+    def is_ahead(self, number: int, frames: int) -> bool:
+        """Whether scouting this far is enough for now: the caller holds `changed`."""
+        return number > self.wanted + frames and self._is_known(self.wanted)
+
+    def wait_for_end(self) -> None:
+        """Until the whole film is scouted. Raises what at() does."""
+        with self.changed:
+            self.wanted = 1 << 62
+            self.changed.notify_all()
+            self._wait_until(lambda: self.log.finished)
+
+    def _await(self, number: int) -> int | None:
+        """The frame's place, once it is decided; None if the film has no such frame."""
+        self.wanted = max(self.wanted, number)
+        self.changed.notify_all()
+        self._wait_until(lambda: self._is_known(number))
+        return self.log.place(number)
+
+    def _is_known(self, number: int) -> bool:
+        if self.log.finished:
+            return True
+        place = self.log.place(number)
+        if place is None:
+            # A number that was passed over is one that the film doesn't have.
+            return bool(self.log.numbers) and self.log.numbers[-1] > number
+        # The frames in which a turn may end are needed for its fade, too.
+        if place + FADE_FRAMES >= self.log.settled:
+            return False
+        return all(
+            self.chooser.knows(task)
+            for index, task in enumerate(self.tasks)
+            if self._covers(index, place)
+        )
+
+    def _wait_until(self, known: Callable[[], bool]) -> None:
+        seen, since = len(self.log.numbers), time.monotonic()
+        while not known():
+            if self.error:
+                raise self.error
+            if self._should_cancel and self._should_cancel():
+                raise Canceled("The synchronization was canceled.")
+            self.changed.wait(GLIMPSE_SECONDS)
+            if len(self.log.numbers) > seen:
+                seen, since = len(self.log.numbers), time.monotonic()
+            elif time.monotonic() - since > PATIENCE_SECONDS:
+                raise EngineFault("The search for faces made no headway.")
+
+    def _covers(self, index: int, place: int) -> bool:
+        return self.tasks[index].covers(self.log.times[place])
+
+    def _part(self, index: int, place: int) -> Part | None:
+        task = self.tasks[index]
+        track = self.chooser.track_of(task)
+        rows = None if track is None else self.log.tracks.get(track)
+        at = None if rows is None or not self._covers(index, place) else rows.find(place)
+        if track is None or rows is None or at is None or rows.reasons[at]:
+            return None
+        opacity = min(rows.opacities[at], self._edge(index, place))
+        return Part(track, rows.matrix(at), opacity, bool(rows.bridged[at]), task.sound, index)
+
+    def _edge(self, index: int, place: int) -> float:
+        """The fade at a turn's own edges within the film, where the person is seen on both sides
+        and does not go on in the next turn."""
+        task = self.tasks[index]
+        first, after = self.log.extent(task)
+        opacity = 1.0
+        if first > 0 and not self._continues(index, task.start, ends=True):
+            opacity = min(opacity, (place - first + 1) / (FADE_FRAMES + 1))
+        if task.end < inf and not self._continues(index, task.end, ends=False):
+            after_known = after < len(self.log.times)
+            if after_known:
+                opacity = min(opacity, (after - place) / (FADE_FRAMES + 1))
+        return opacity
+
+    def _continues(self, index: int, seconds: float, *, ends: bool) -> bool:
+        track = self.chooser.track_of(self.tasks[index])
+        return any(
+            (other.end if ends else other.start) == seconds
+            and self.chooser.track_of(other) == track
+            for at, other in enumerate(self.tasks)
+            if at != index
+        )
