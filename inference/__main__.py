@@ -1,4 +1,4 @@
-"""The engine alone: `python -m inference sync | verify | probe`.
+"""The engine alone: `python -m inference sync | verify | probe | bundle`.
 
 Standard output is the result's; progress and errors go to standard error. Exit code 0: done; 2: the
 input was refused (`code: sentence`); 1: something of ours failed, or a golden did.
@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
+from inference.bundle import commands as bundle
 from inference.errors import BadOption, EngineError
 from inference.options import SyncOptions
 from inference.progress import Meter
@@ -68,6 +69,8 @@ def parser() -> argparse.ArgumentParser:
     probe = commands.add_parser("probe", help="say as JSON what a media file is")
     probe.add_argument("file", type=Path)
     probe.set_defaults(command=run_probe)
+
+    bundle.add_to(commands)
     return top
 
 

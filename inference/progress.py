@@ -15,7 +15,8 @@ NAMES = {
 
 
 class Meter:
-    """Called with (stage, done, total); total None where nobody knows."""
+    """Called with (stage, done, total); total None where nobody knows. A stage without a name of
+    ours is text that is shown as it is, with its share."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._terminal = stream, stream.isatty()
@@ -36,7 +37,7 @@ class Meter:
         self._stream.flush()
 
     def _share(self, stage: str, done: int, total: int | None) -> str:
-        if not total or stage != "generate":
+        if not total or (stage in NAMES and stage != "generate"):
             return ""
         return f" {done} of {total}, {100 * done // total} %"
 

@@ -1,0 +1,58 @@
+"""Look at a finished bundle: every file against the manifest, every network against its sizes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference.checkpoint import MANIFEST, NETWORKS, checked, checkpoints, read_manifest
+from inference.errors import BadCheckpoint
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: of a file that is as it should be, or what is wrong with it."""
+
+    path: str
+    good: bool
+    told: str
+
+    def __str__(self) -> str:
+        return f"{'ok ' if self.good else 'BAD'} {self.path}  {self.told}"
+
+
+def check(folder: Path) -> Iterator[Finding]:
+    """A finding for each file of the manifest, for the networks' keys and shapes, and for files
+    that no manifest names. Raises a BadCheckpoint if the manifest itself can't be used."""
+    manifest = read_manifest(folder)
+    findings = [_file(folder, role, manifest) for role in manifest["files"]]
+    yield from findings
+    if all(finding.good for finding in findings):
+        yield from _networks(folder, manifest)
+    named = {folder / entry["path"] for entry in manifest["files"].values() if "path" in entry}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        if path not in named and path.name != MANIFEST:
+            yield Finding(str(path.relative_to(folder)), False, "is named by no manifest")
+
+
+def _file(folder: Path, role: str, manifest: dict[str, Any]) -> Finding:
+    entry = manifest["files"][role]
+    name = str(entry.get("path", role))
+    try:
+        checked(folder, role, manifest)
+    except BadCheckpoint as wrong:
+        return Finding(name, False, f"{wrong} {wrong.hint}")
+    size, license_ = entry["size_bytes"] / MB, entry.get("license", "no licence is noted")
+    return Finding(name, True, f"{role}, {size:,.1f} MB, {entry['sha256'][:12]}, {license_}")
+
+
+def _networks(folder: Path, manifest: dict[str, Any]) -> Iterator[Finding]:
+    paths = {role: folder / manifest["files"][role]["path"] for role in NETWORKS}
+    try:
+        for checkpoint in checkpoints(paths, manifest, folder):
+            count = len(checkpoint.on_meta().state_dict())
+            yield Finding(checkpoint.path.name, True, f"holds its network's {count} weights")
+    except BadCheckpoint as wrong:
+        yield Finding(MANIFEST, False, f"{wrong} {wrong.hint}")

@@ -1,0 +1,139 @@
+"""`bundle fetch`: the licences shown and accepted, the files brought, the bundle made."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from inference.bundle.book import Book
+from inference.bundle.hub import Hub, Remote, fingerprint
+from inference.bundle.making import MB, OnProgress, Recipe, make, nobody
+from inference.bundle.sources import Source
+from inference.bundle.whole import refuse_place
+from inference.errors import EngineFault, LicenseNotAccepted
+from inference.mask import load_mask
+
+BOOK = "bundle-hashes.json"
+DOWNLOADS = ".bundle-downloads"
+SHA256_DIGITS = 64
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a fetch puts what it brings. Beside the bundle, so that a book serves all bundles of a
+    folder, and finished downloads are on the same disk."""
+
+    out: Path
+    book: Path
+    downloads: Path
+
+    @classmethod
+    def beside(cls, out: Path, book: Path | None = None, downloads: Path | None = None) -> "Place":
+        return cls(out, book or out.parent / BOOK, downloads or out.parent / DOWNLOADS)
+
+
+def accept(sources: Sequence[Source], *, accepted: bool, ask: TextIO, say: Say) -> None:
+    """Show each licence, and have each accepted: by a yes to every question, or beforehand.
+
+    Raises LicenseNotAccepted: for a no, and where nobody is there to answer.
+    """
+    for source in sources:
+        say(f"{source.repository}: {', '.join(source.files)}")
+        say(f"    licence: {source.license}")
+        say(f"    commercial use: {source.commercial}")
+        say(f"    read it at {source.terms}")
+        if not accepted and ask.isatty():
+            say("    Do you accept it? [y/N]")
+            if ask.readline().strip().lower() not in ("y", "yes"):
+                raise LicenseNotAccepted(f"The licence of {source.repository} was not accepted.")
+    if not accepted and not ask.isatty():
+        raise LicenseNotAccepted("Nobody is here to accept these licences.")
+
+
+def fetch(
+    place: Place,
+    sources: Sequence[Source],
+    recipe: Mapping[str, Any],
+    *,
+    hub: Hub,
+    say: Say,
+    on_progress: OnProgress = nobody,
+    keep_downloads: bool = False,
+) -> dict[str, Any]:
+    """Bring the files and make the bundle of them; returns its manifest.
+
+    recipe: what the recipe says besides the fetched files. A file that was brought by an earlier,
+    unfinished command is not brought again. Raises FetchFailed, or what make() raises.
+    """
+    refuse_place(place.out)
+    if recipe.get("mask"):
+        load_mask(recipe["mask"], 256)  # before an hour of downloads, not after it
+    book = Book(place.book)
+    wanted = list(_looked_up(sources, hub, book))
+    _refuse_full_disk(place, wanted)
+    paths: dict[str, Path] = {}
+    told: dict[str, dict[str, str]] = {}
+    for source, remote in wanted:
+        path, sha256 = _bring(place, remote, hub, on_progress)
+        _write_down(book, remote, sha256, say)
+        # Of the VAE and of the faces the recipe wants the folder.
+        paths[source.role] = path if len(source.files) == 1 else path.parent
+        told[source.files[remote.file]] = _origin(remote, sha256)
+    manifest = make(Recipe(**paths, sources=told, **recipe), place.out, on_progress)
+    if not keep_downloads:
+        shutil.rmtree(place.downloads, ignore_errors=True)
+    return manifest
+
+
+def _looked_up(sources: Sequence[Source], hub: Hub, book: Book) -> Iterator[tuple[Source, Remote]]:
+    """What the hub says of every file, before the first is brought."""
+    for source in sources:
+        revision = book.commit(source.repository) or source.revision
+        for file in source.files:
+            remote = hub.look(source.repository, file, revision)
+            if len(remote.etag) == SHA256_DIGITS:
+                told = {"sha256": remote.etag, "size_bytes": remote.size_bytes}
+                book.compare(source.repository, file, **told)
+            yield source, remote
+
+
+def _refuse_full_disk(place: Place, wanted: Sequence[tuple[Source, Remote]]) -> None:
+    """The downloads, and the bundle that is made of them while they are still there."""
+    place.downloads.mkdir(parents=True, exist_ok=True)
+    coming = sum(remote.size_bytes for _, remote in wanted)
+    here = sum(path.stat().st_size for path in place.downloads.rglob("*") if path.is_file())
+    free = shutil.disk_usage(place.downloads).free
+    if 2 * coming - here > free:
+        raise EngineFault(
+            f"Fetching and converting need {(2 * coming - here) / MB:,.0f} MB; the disk of "
+            f"{place.downloads} has {free / MB:,.0f} MB left.",
+            hint="Make room, or name another place.",
+        )
+
+
+def _bring(place: Place, remote: Remote, hub: Hub, on_progress: OnProgress) -> tuple[Path, str]:
+    """The file and its SHA-256; fetched only if it is not here already."""
+    path = place.downloads / remote.repository / remote.file
+    if path.exists():
+        if (sha256 := fingerprint(path, remote)) is not None:
+            return path, sha256
+        path.unlink()
+    stage, total = f"fetching {remote.file}, MB", remote.size_bytes // MB
+    on_progress(stage, 0, total)
+    return path, hub.fetch(remote, path, lambda done: on_progress(stage, done // MB, total))
+
+
+def _write_down(book: Book, remote: Remote, sha256: str, say: Say) -> None:
+    facts: dict[str, Any] = {"sha256": sha256, "size_bytes": remote.size_bytes}
+    if not book.compare(remote.repository, remote.file, **facts):
+        book.note(remote.repository, remote.file, commit=remote.commit, **facts)
+        say(
+            f"{remote.repository}/{remote.file}: first use, SHA-256 {sha256} written to {book.path}"
+        )
+
+
+def _origin(remote: Remote, sha256: str) -> dict[str, str]:
+    told = {"repository": remote.repository, "revision": remote.commit}
+    return told | {"file": remote.file, "sha256": sha256}
