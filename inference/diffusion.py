@@ -1,22 +1,35 @@
 """From noise to the latents of a window: DDIM with guidance, as LatentSync runs it.
 
+speed="exact" is that, on every device; speed="fast" is another computation, see `inference.fast`.
+
 All randomness is drawn on the CPU from the seed, so every device starts from the same numbers, and
 a frame's draws hang on its place in the video alone, so windows may be cut anywhere.
 """
 
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
+from inference import fast
+from inference.acceleration import passes
 from inference.errors import Canceled
 from inference.unet import LATENT_CHANNELS, VideoUNet
+from inference.unet import WINDOW_FRAMES as WINDOW_FRAMES
 
-WINDOW_FRAMES = 16
 Role = Literal["masked", "reference"]
+Speed = Literal["exact", "fast"]
+
+
+class Network(Protocol):
+    """What predicts the noise: see VideoUNet.forward."""
+
+    def __call__(
+        self, sample: Tensor, timestep: int, audio: Tensor, *, beside_silence: bool = False
+    ) -> Tensor: ...
 
 
 def scheduler(steps: int) -> DDIMScheduler:
@@ -75,6 +88,7 @@ def denoise(
     *,
     steps: int,
     guidance: float,
+    speed: Speed = "exact",
     should_cancel: Callable[[], bool] | None = None,
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> Tensor:
@@ -82,33 +96,61 @@ def denoise(
 
     noise: (1, 4, 1, h, w), the same for each frame, or (1, 4, f, h, w). mask_masked_ref:
     (1, 9, f, h, w). audio: (f, tokens, audio_width) -> (1, 4, f, h, w), fp32 on the UNet's device.
-    guidance 1.0 or less switches guidance off. on_step(step, latents) is called after each step.
+    guidance 1.0 or less switches guidance off. on_step(step, latents) is called after each step;
+    on a GPU, which runs behind, after it was started.
     Raises Canceled before a step if should_cancel() says so.
     """
     weight = unet.conv_in.weight
     shown, heard = mask_masked_ref.to(weight), audio.to(weight)
     latents = noise.to(weight.device, torch.float32).expand(-1, -1, shown.shape[2], -1, -1)
-    ddim = scheduler(steps)
-    for step, timestep in enumerate(ddim.timesteps.tolist()):
+    network, solver = _way(unet, speed, steps)
+    pace = Pace(weight.device)
+    for step, timestep in enumerate(solver.timesteps.tolist()):
         if should_cancel and should_cancel():
             raise Canceled("The synchronization was canceled.")
-        predicted = _predict(unet, latents.to(weight), shown, heard, timestep, guidance)
+        predicted = _predict(network, latents.to(weight), shown, heard, timestep, guidance)
         # fp32 whatever the network runs in: twenty roundings to half precision would add up.
-        latents = ddim.step(predicted.float(), timestep, latents, return_dict=False)[0]
+        latents = solver.step(predicted.float(), timestep, latents, return_dict=False)[0]
+        pace.keep()
         if on_step:
             on_step(step, latents)
     return latents
 
 
+def _way(
+    unet: VideoUNet, speed: Speed, steps: int
+) -> tuple[Network, DDIMScheduler | fast.DPMSolverMultistepScheduler]:
+    network = passes(unet)
+    if speed == "fast":
+        return fast.Reuse(network), fast.solver(steps)
+    return network, scheduler(steps)
+
+
 def _predict(
-    unet: VideoUNet, latents: Tensor, shown: Tensor, heard: Tensor, timestep: int, guidance: float
+    network: Network, latents: Tensor, shown: Tensor, heard: Tensor, timestep: int, guidance: float
 ) -> Tensor:
     """The noise as the sound has it, led away from what silence has."""
     sample = torch.cat([latents, shown], dim=1)
     if guidance <= 1:
-        out: Tensor = unet(sample, timestep, heard)
-        return out
-    # The first of the pair gets no audio at all: silence is a constant in the network.
-    silent, voiced = unet(sample.expand(2, -1, -1, -1, -1), timestep, heard).chunk(2)
-    led: Tensor = silent + guidance * (voiced - silent)
-    return led
+        return network(sample, timestep, heard)
+    silent, voiced = network(sample, timestep, heard, beside_silence=True).chunk(2)
+    return silent + guidance * (voiced - silent)
+
+
+class Pace:
+    """Lets a GPU run one step ahead, no more: a cancel must not wait for all the steps queued."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._cuda = device.type == "cuda"
+        self._before: torch.cuda.Event | None = None
+
+    def keep(self) -> None:
+        """Wait until the step before the one just started is over."""
+        if not self._cuda:
+            return
+        # blocking: sleeps, since faces, paste and encoders want the cores meanwhile.
+        event = torch.cuda.Event(blocking=True)
+        event.record()
+        if self._before is not None:
+            self._before.synchronize()
+        self._before = event

@@ -11,13 +11,14 @@ Axes: b batch, c channels, f frames, h and w latent height and width. Between th
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 LATENT_CHANNELS = 4
+WINDOW_FRAMES = 16  # what it was trained on, and what it is shown at a time
 MASK_CHANNELS = 1
 MOTION_GROUPS = 32
 TRANSFORMER_NORM_EPS = 1e-6
@@ -133,6 +134,18 @@ def _refuse_other_networks(options: Mapping[str, Any]) -> None:
         raise ValueError("the up blocks don't mirror the down blocks")
 
 
+class Heard(NamedTuple):
+    """What a pass hears.
+
+    audio: (k f, tokens, audio_width), for the last k items; the others, or all without any, hear
+    silence. beside_silence: each item stands for two, one that hears its audio and one that hears
+    nothing. They are the same until they first hear, and are computed once until then.
+    """
+
+    audio: Tensor | None
+    beside_silence: bool = False
+
+
 def fold(x: Tensor) -> Tensor:
     """(b, c, f, h, w) -> (b f, c, h, w)."""
     return x.transpose(1, 2).flatten(0, 1)
@@ -226,8 +239,12 @@ class VideoGroupNorm(nn.GroupNorm):
     """GroupNorm whose statistics pool over all frames of the window, as the resnets want it."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (b, c, f, h, w), kept in shape."""
-        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+        """x: (b, c, f, h, w), kept in shape and in the order of its memory."""
+        normed = F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+        if x.is_contiguous(memory_format=torch.channels_last_3d):
+            # CUDA's kernel gives plain order back; one copy here spares each convolution its own.
+            return normed.contiguous(memory_format=torch.channels_last_3d)
+        return normed
 
 
 class VideoConv(nn.Conv2d):
@@ -270,20 +287,21 @@ class SpatialBlock(nn.Module):
         self.norm3 = nn.LayerNorm(width)
         self.ff = FeedForward(width)
 
-    def forward(self, x: Tensor, audio: Tensor | None) -> Tensor:
-        """x: (b f, pixels, width); audio: see VideoUNet.forward."""
-        x = x + self.attn1(self.norm1(x))
-        x = x + self.hear(x, audio)
+    def forward(self, x: Tensor, heard: Heard) -> Tensor:
+        """x: (b f, pixels, width), (2 b f, pixels, width) once the items part."""
+        x = self.hear(x + self.attn1(self.norm1(x)), heard)
         out: Tensor = x + self.ff(self.norm3(x))
         return out
 
-    def hear(self, x: Tensor, audio: Tensor | None) -> Tensor:
-        silent = len(x) if audio is None else len(x) - len(audio)
-        bias = self.attn2.of_silence().to(x.dtype).expand(silent, x.shape[1], -1)
-        if audio is None:
-            return bias
-        heard = self.attn2(self.norm2(x[silent:]), audio)
-        return torch.cat([bias, heard]) if silent else heard
+    def hear(self, x: Tensor, heard: Heard) -> Tensor:
+        silence = self.attn2.of_silence().to(x.dtype)
+        if heard.audio is None:
+            return x + silence
+        split = len(x) - len(heard.audio)
+        voiced = x[split:]
+        silent = x if heard.beside_silence and not split else x[:split]
+        voiced = voiced + self.attn2(self.norm2(voiced), heard.audio)
+        return torch.cat([silent + silence, voiced]) if len(silent) else voiced
 
 
 class SpatialTransformer(nn.Module):
@@ -294,12 +312,12 @@ class SpatialTransformer(nn.Module):
         self.transformer_blocks = nn.ModuleList([SpatialBlock(width, config)])
         self.proj_out = nn.Conv2d(width, width, 1)
 
-    def forward(self, x: Tensor, audio: Tensor | None) -> Tensor:
-        """x: (b, c, f, h, w), kept in shape."""
+    def forward(self, x: Tensor, heard: Heard) -> Tensor:
+        """x: (b, c, f, h, w), kept in shape but for items that part here."""
         pictures = fold(x)
         tokens = self.proj_in(self.norm(pictures)).flatten(2).transpose(1, 2)
         for block in self.transformer_blocks:
-            tokens = block(tokens, audio)
+            tokens = block(tokens, heard)
         inner = tokens.transpose(1, 2).unflatten(2, pictures.shape[2:])
         return x + unfold(self.proj_out(inner), x.shape[2])
 
@@ -391,12 +409,10 @@ class Level(nn.Module):
         if config.motion_levels[level]:
             self.motion_modules = nn.ModuleList(MotionModule(width, config) for _ in widths_in)
 
-    def layer(
-        self, i: int, x: Tensor, time: Tensor, audio: Tensor | None, *, motion: bool
-    ) -> Tensor:
+    def layer(self, i: int, x: Tensor, time: Tensor, heard: Heard, *, motion: bool) -> Tensor:
         x = self.resnets[i](x, time)
         if hasattr(self, "attentions"):
-            x = self.attentions[i](x, audio)
+            x = self.attentions[i](x, heard)
         if motion and hasattr(self, "motion_modules"):
             x = self.motion_modules[i](x)
         return x
@@ -431,13 +447,11 @@ class DownBlock(Level):
         if level < len(config.widths) - 1:
             self.downsamplers = nn.ModuleList([Downsample(width)])
 
-    def forward(
-        self, x: Tensor, time: Tensor, audio: Tensor | None, *, motion: bool
-    ) -> list[Tensor]:
+    def forward(self, x: Tensor, time: Tensor, heard: Heard, *, motion: bool) -> list[Tensor]:
         """Every layer's output and the downsampler's, in order; the last one goes on."""
         outputs = []
         for i in range(len(self.resnets)):
-            x = self.layer(i, x, time, audio, motion=motion)
+            x = self.layer(i, x, time, heard, motion=motion)
             outputs.append(x)
         if hasattr(self, "downsamplers"):
             outputs.append(self.downsamplers[0](x))
@@ -451,8 +465,8 @@ class MidBlock(nn.Module):
         self.attentions = nn.ModuleList([SpatialTransformer(width, config)])
         self.resnets = nn.ModuleList(Resnet(width, width, config) for _ in range(2))
 
-    def forward(self, x: Tensor, time: Tensor, audio: Tensor | None) -> Tensor:
-        x = self.attentions[0](self.resnets[0](x, time), audio)
+    def forward(self, x: Tensor, time: Tensor, heard: Heard) -> Tensor:
+        x = self.attentions[0](self.resnets[0](x, time), heard)
         out: Tensor = self.resnets[1](x, time)
         return out
 
@@ -468,20 +482,21 @@ class UpBlock(Level):
             self.upsamplers = nn.ModuleList([Upsample(width)])
 
     def forward(
-        self,
-        x: Tensor,
-        skips: list[Tensor],
-        time: Tensor,
-        audio: Tensor | None,
-        *,
-        motion: bool,
+        self, x: Tensor, skips: list[Tensor], time: Tensor, heard: Heard, *, motion: bool
     ) -> Tensor:
-        """Takes its layers' skips from the end of the list."""
-        for i in range(len(self.resnets)):
-            x = self.layer(i, torch.cat([x, skips.pop()], dim=1), time, audio, motion=motion)
+        """Takes its layers' skips from the end of the list; stops where they do."""
+        for i in range(min(len(self.resnets), len(skips))):
+            x = self.join(i, x, skips.pop(), time, heard, motion=motion)
         if hasattr(self, "upsamplers"):
             x = self.upsamplers[0](x)
         return x
+
+    def join(
+        self, i: int, x: Tensor, skip: Tensor, time: Tensor, heard: Heard, *, motion: bool
+    ) -> Tensor:
+        """One layer. A skip from before the items parted serves both."""
+        skip = skip.expand(len(x), -1, -1, -1, -1)
+        return self.layer(i, torch.cat([x, skip], dim=1), time, heard, motion=motion)
 
 
 def skip_widths(config: UNetConfig) -> list[int]:
@@ -514,7 +529,14 @@ class VideoUNet(nn.Module):
         self.conv_norm_out = VideoGroupNorm(config.groups, config.widths[0], config.norm_eps)
         self.conv_out = VideoConv(config.widths[0], config.out_channels, 3, padding=1)
 
-    def forward(self, sample: Tensor, timestep: Tensor | int, audio: Tensor | None) -> Tensor:
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor | int,
+        audio: Tensor | None,
+        *,
+        beside_silence: bool = False,
+    ) -> Tensor:
         """Predict the noise.
 
         sample: (b, in_channels, f, h, w), at most position_rows frames; channels are 4 noisy
@@ -522,16 +544,49 @@ class VideoUNet(nn.Module):
         timestep: (b,) or one for all. audio: (k f, tokens, audio_width), what each frame of the
         *last* k items hears; the first b - k, or all without any, hear silence, whose attention is
         a constant and isn't computed. -> (b, out_channels, f, h, w).
+
+        beside_silence: one item and its audio -> two, what it is in silence and what with sound.
         """
-        time = self.time_embedding(
-            torch.as_tensor(timestep, device=sample.device).expand(len(sample))
-        )
-        x = self.conv_in(sample)
-        skips = [x]
+        heard = Heard(audio, beside_silence)
+        return self.deep_and_out(sample, timestep, heard)[1]
+
+    def deep_and_out(
+        self, sample: Tensor, timestep: Tensor | int, heard: Heard
+    ) -> tuple[Tensor, Tensor]:
+        """The noise, and beside it what the last layer took from the layers below."""
+        time = self._time(sample, timestep)
+        shallow = self.conv_in(sample)
+        deep = self._deep(shallow, time, heard)
+        return deep, self._out(deep, shallow, time, heard)
+
+    def out_of_deep(
+        self, sample: Tensor, timestep: Tensor | int, heard: Heard, deep: Tensor
+    ) -> Tensor:
+        """The noise from an earlier step's `deep`: the last layer alone is computed anew.
+
+        Source: DeepCache (Ma, Fang, Wang; CVPR 2024), at its shallowest skip.
+        """
+        time = self._time(sample, timestep)
+        return self._out(deep, self.conv_in(sample), time, heard)
+
+    def _time(self, sample: Tensor, timestep: Tensor | int) -> Tensor:
+        steps = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
+        embedding: Tensor = self.time_embedding(steps)
+        return embedding
+
+    def _deep(self, shallow: Tensor, time: Tensor, heard: Heard) -> Tensor:
+        skips = [shallow]
         for block in self.down_blocks:
-            skips += block(skips[-1], time, audio, motion=self.motion)
-        x = self.mid_block(skips[-1], time, audio)
+            skips += block(skips[-1], time, heard, motion=self.motion)
+        x: Tensor = self.mid_block(skips[-1], time, heard)
+        # The shallowest skip stays for the last layer.
+        below = skips[1:]
         for block in self.up_blocks:
-            x = block(x, skips, time, audio, motion=self.motion)
+            x = block(x, below, time, heard, motion=self.motion)
+        return x
+
+    def _out(self, deep: Tensor, shallow: Tensor, time: Tensor, heard: Heard) -> Tensor:
+        last = self.up_blocks[-1]
+        x = last.join(len(last.resnets) - 1, deep, shallow, time, heard, motion=self.motion)
         out: Tensor = self.conv_out(F.silu(self.conv_norm_out(x)))
         return out

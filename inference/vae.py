@@ -8,8 +8,10 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 OFFICIAL_SCALING = 0.18215
-# A picture of 512 px takes the decoder about a gigabyte in fp32; pictures don't touch each other.
+# Pictures don't touch each other. One of 512 px takes the decoder about a gigabyte in fp32; a GPU
+# wants more at once to be busy: in fp16 these take it about 8 GB.
 PICTURES_AT_ONCE = 4
+GPU_PIXELS_AT_ONCE = 8 * 512 * 512
 
 
 def scaling(vae: AutoencoderKL) -> tuple[float, float]:
@@ -27,7 +29,7 @@ def encode(vae: AutoencoderKL, pixels: Tensor, noise: Tensor | None) -> Tensor:
     """
     factor, shift = scaling(vae)
     means, deviations = [], []
-    for part in torch.split(pixels, PICTURES_AT_ONCE):
+    for part in torch.split(pixels, _at_once(vae, pixels.shape[-1])):
         posterior = vae.encode(part.to(vae.device, vae.dtype)).latent_dist
         means.append(posterior.mean.float())
         deviations.append(posterior.std.float())
@@ -38,9 +40,31 @@ def encode(vae: AutoencoderKL, pixels: Tensor, noise: Tensor | None) -> Tensor:
 
 
 @torch.inference_mode()
+def encode_pair(
+    vae: AutoencoderKL, pixels: Tensor, mask: Tensor, noises: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Latents of the masked faces and of the whole ones, in one call: half as many launches.
+
+    pixels: (n, 3, R, R) in -1..1. mask: (R, R), 1 = keep. noises: for the masked, for the whole
+    faces, see encode() -> two of (n, 4, R/8, R/8).
+    """
+    whole = pixels.to(vae.device)
+    both = torch.cat([whole * mask.to(whole), whole])
+    masked, reference = encode(vae, both, torch.cat(noises)).chunk(2)
+    return masked, reference
+
+
+@torch.inference_mode()
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """Pictures of latents: (n, 4, h, h) -> (n, 3, 8h, 8h), about -1..1, fp32, not clamped."""
     factor, shift = scaling(vae)
     whole = (latents / factor + shift).to(vae.device, vae.dtype)
-    parts = torch.split(whole, PICTURES_AT_ONCE)
+    factor_of_size = 2 ** (len(vae.config["block_out_channels"]) - 1)
+    parts = torch.split(whole, _at_once(vae, factor_of_size * whole.shape[-1]))
     return torch.cat([vae.decode(part).sample.float() for part in parts])
+
+
+def _at_once(vae: AutoencoderKL, side: int) -> int:
+    if vae.device.type != "cuda":
+        return PICTURES_AT_ONCE
+    return max(PICTURES_AT_ONCE, GPU_PIXELS_AT_ONCE // side**2)

@@ -22,6 +22,22 @@ def test_an_item_without_audio_is_what_zero_audio_computes():
     assert torch.allclose(silent, network(sample, 500, None), atol=1e-6)
 
 
+def test_one_item_beside_silence_is_what_the_doubled_batch_computes():
+    network = small.unet()
+    sample, audio = window()
+    doubled = network(sample.expand(2, -1, -1, -1, -1), 500, audio)
+    assert torch.allclose(network(sample, 500, audio, beside_silence=True), doubled, atol=1e-5)
+
+
+def test_memory_in_the_order_of_tensor_cores_gives_the_same_numbers():
+    network = small.unet()
+    sample, audio = window()
+    plain = network(sample, 500, audio, beside_silence=True)
+    network.to(memory_format=torch.channels_last)
+    last = sample.contiguous(memory_format=torch.channels_last_3d)
+    assert torch.allclose(network(last, 500, audio, beside_silence=True), plain, atol=1e-5)
+
+
 def test_what_a_frame_hears_changes_the_output():
     network = small.unet()
     sample, audio = window()
