@@ -4,17 +4,21 @@ The reference pastes the whole aligned canvas (see `paste`), so eyes and cheeks 
 than they were. Here whatever the mask keeps stays the source's own.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
-from inference.align import Matrix, canvas_size, invert
+from inference.align import Matrix
 from inference.errors import BadCheckpoint
-from inference.media.color import add_rgb, to_rgb
-from inference.media.pictures import Box, Picture
+from inference.media.color import from_rgb
+from inference.media.pictures import Picture
+from inference.paste import keep_surround, reach_of_canvas, restore_into
+from inference.place import Place, places, to_frame
 
 Rgb = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -23,7 +27,9 @@ Marks = npt.NDArray[np.uint8]
 # Measured at 128 px: the edge shows no outline on real faces, and the mouth stays whole.
 MEASURED_AT = 128
 RING, INSET, SIGMA = 6, 4, 2.5
-MARGIN = 2  # pixels around the patch, for interpolation
+CUT_MARGIN = 2  # pixels around the opacity, for cubic interpolation
+# Aligned faces are truncated to whole levels (see Aligner): as much darker than their frame.
+TRUNCATED = 0.5
 
 
 @dataclass(frozen=True)
@@ -69,84 +75,101 @@ class Patch:
 
 
 class Blender:
-    """Blends patches by one mask, (R, R), 1 = keep."""
+    """Blends patches by one mask, (R, R), 1 = keep.
+
+    color_match: shift a patch's colors so that they go on from the skin around it, and lay only
+    what is repainted, under a feather. Without it the reference's formulas hold: the whole aligned
+    canvas is pasted as it came from the network (see `paste`).
+    """
 
     def __init__(self, mask: Tensor, *, color_match: bool = True) -> None:
-        self.color_match = color_match
-        self.resolution = mask.shape[-1]
         feather = Feather.of(mask)
-        self._ring, self.opacity = feather.ring, feather.opacity
-        self._corners = _corners(self.opacity)
+        self.resolution, self.color_match = mask.shape[-1], color_match
+        self.opacity = feather.opacity
+        self._mask = mask.float()
+        self._ring = torch.from_numpy(np.flatnonzero(feather.ring))
+        self._cut = _cut(self.opacity)
+        self._cover = np.ascontiguousarray(self.opacity[self._cut])
+        height, width = self._cover.shape
+        self._corners = np.array([(x, y) for y in (0, height - 1) for x in (0, width - 1)], float)
 
     def patch(self, decoded: Tensor, reference: Rgb, matrix: Matrix) -> Patch:
-        """decoded: (3, R, R) in about -1..1; reference: (R, R, 3), the face it came from."""
-        face = ((decoded.float().cpu() / 2 + 0.5).clamp(0, 1) * 255).permute(1, 2, 0).numpy()
-        # The decoder shifts colors evenly; the skin around the mouth tells by how much.
-        shift = (reference[self._ring] - face[self._ring]).mean(axis=0)
-        return Patch(np.clip(face + shift, 0, 255).astype(np.float32), matrix)
+        """decoded: (3, R, R) in about -1..1; reference: (R, R, 3), the face it came from.
+
+        Raises BadCheckpoint if they are not of the mask's size.
+        """
+        self._check_size(decoded, reference)
+        face = decoded.float().cpu()
+        shown = torch.from_numpy(reference)
+        if self.color_match:
+            black = 127.5 + self._shift(face, shown)
+            face = (face * 127.5).add_(black[:, None, None]).clamp_(0, 255)
+        else:
+            pixels = shown.permute(2, 0, 1) / 127.5 - 1
+            face = (keep_surround(face, pixels, self._mask) / 2 + 0.5) * 255
+        return Patch(face.permute(1, 2, 0).contiguous().numpy(), matrix)
 
     def composed(self, patch: Patch, reference: Rgb, opacity: float = 1.0) -> Rgb:
         """The square as the viewer gets it, (R, R, 3): what the report measures."""
-        cover = (self.opacity * opacity)[..., None]
-        return np.rint(reference + cover * (patch.face - reference)).astype(np.uint8)
+        if not self.color_match:
+            return _mixed(reference, patch.face.clip(0, 255), np.float32(opacity))
+        result, cover = reference.copy(), self._cover[..., None] * np.float32(opacity)
+        face = patch.face[self._cut] - np.float32(TRUNCATED)
+        result[self._cut] = _mixed(reference[self._cut], face, cover)
+        return result
 
     def lay(self, picture: Picture, patch: Patch, opacity: float = 1.0) -> None:
-        """Change the picture's planes in place; samples outside the opacity stay as they are.
+        """Change the picture's planes in place; samples outside covers() stay as they are.
 
         opacity: 0..1, how much of the patch is seen where a face comes or goes.
         """
-        to_frame = self._to_frame(patch.matrix)
-        box = self._box(to_frame, picture)
-        if box is None:
+        if not self.color_match:
+            face = torch.from_numpy(patch.face).permute(2, 0, 1) / 127.5 - 1
+            restore_into(picture, face, patch.matrix, opacity)
             return
-        face, soft, to_frame = self._fitted(patch.face, to_frame)
-        place = to_frame.copy()
-        place[:, 2] -= (box.left, box.top)
-        size = (box.right - box.left, box.bottom - box.top)
-        cover = cv2.warpAffine(soft, place, size, flags=cv2.INTER_LINEAR)
-        mouth = cv2.warpAffine(
-            face, place, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
-        old = to_rgb(picture, box).astype(np.float32)
-        add_rgb(picture, box, opacity * cover[..., None] * (np.clip(mouth, 0, 255) - old))
+        colors = cv2.split(from_rgb(np.ascontiguousarray(patch.face[self._cut]), picture))
+        top = (1 << picture.layout.bits) - 1
+        for place, cover in self._covers(picture, patch.matrix):
+            part = picture.planes[place.index][place.slices]
+            new = place.warped(colors[place.index], cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+            new -= part
+            new *= cover
+            if opacity != 1:
+                new *= np.float32(opacity)
+            new += part
+            part[...] = np.clip(np.rint(new, out=new), 0, top, out=new)
 
-    def _to_frame(self, matrix: Matrix) -> npt.NDArray[np.float64]:
-        """(2, 3): from the square to the frame, the inverse of aligning and squaring."""
-        width, height = canvas_size(self.resolution)
-        ratio = np.array([width, height]) / self.resolution
-        back = invert(matrix)
-        turn = back[:, :2] * ratio
-        # cv2.resize maps outer edges to outer edges, matrices map centers to centers.
-        return np.column_stack([turn, back[:, 2] + back[:, :2] @ ((ratio - 1) / 2)])
+    def covers(self, picture: Picture, matrix: Matrix) -> list[npt.NDArray[np.bool_]]:
+        """Which samples of Y, U and V lay() may change, for a patch with this matrix."""
+        if not self.color_match:
+            return reach_of_canvas(picture, matrix, self.resolution)
+        reach = [np.zeros(plane.shape, bool) for plane in picture.planes]
+        for place, cover in self._covers(picture, matrix):
+            reach[place.index][place.slices] = cover > 0
+        return reach
 
-    def _box(self, to_frame: npt.NDArray[np.float64], picture: Picture) -> Box | None:
-        """What the patch reaches in the frame, grown to whole chroma samples."""
-        places = self._corners @ to_frame[:, :2].T + to_frame[:, 2]
-        step = np.array([1 << picture.layout.shift_x, 1 << picture.layout.shift_y])
-        low = np.floor((places.min(axis=0) - MARGIN) / step) * step
-        high = np.ceil((places.max(axis=0) + MARGIN + 1) / step) * step
-        size = np.array([picture.width, picture.height])
-        left, top = np.clip(low, 0, size).astype(int)
-        right, bottom = np.clip(high, 0, size).astype(int)
-        return Box(left, top, right, bottom) if left < right and top < bottom else None
+    def _covers(self, picture: Picture, matrix: Matrix) -> Iterator[tuple[Place, Floats]]:
+        """What the patch reaches of each plane, and how opaque it is there."""
+        turn, (rows, columns) = to_frame(matrix, self.resolution), self._cut
+        turn[:, 2] += turn[:, :2] @ (columns.start, rows.start)
+        for place in places(picture, turn, self._corners):
+            if place.index < 2:  # U and V lie alike
+                cover = place.warped(self._cover, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+            yield place, cover
 
-    def _fitted(
-        self, face: Floats, to_frame: npt.NDArray[np.float64]
-    ) -> tuple[Floats, Floats, npt.NDArray[np.float64]]:
-        """Face and opacity, made smaller first where the frame's face is: else they would alias."""
-        scale = float(np.sqrt(abs(np.linalg.det(to_frame[:, :2]))))
-        factor = int(1 / max(scale, 1e-3))
-        if factor < 2:
-            return face, self.opacity, to_frame
-        side = max(8, self.resolution // factor)
-        ratio = self.resolution / side
-        resized = [
-            cv2.resize(each, (side, side), interpolation=cv2.INTER_AREA)
-            for each in (face, self.opacity)
-        ]
-        turn = to_frame[:, :2] * ratio
-        shift = to_frame[:, 2] + to_frame[:, :2] @ np.full(2, (ratio - 1) / 2)
-        return resized[0], resized[1], np.column_stack([turn, shift])
+    def _shift(self, face: Tensor, shown: Tensor) -> Tensor:
+        """(3,): by how many levels the skin around the mouth is darker in the network's face."""
+        painted = (face.flatten(1)[:, self._ring] * 127.5 + 127.5).clamp_(0, 255)
+        real = shown.flatten(0, 1)[self._ring].float()
+        return real.mean(dim=0) - painted.mean(dim=1) + TRUNCATED
+
+    def _check_size(self, decoded: Tensor, reference: Rgb) -> None:
+        side = self.resolution
+        if decoded.shape != (3, side, side) or reference.shape != (side, side, 3):
+            raise BadCheckpoint(
+                f"The mask is made for {side} pixels; the network paints {decoded.shape[-1]}.",
+                hint="Give the bundle a mask of the model's own resolution, or none.",
+            )
 
 
 def _disc(radius: float) -> npt.NDArray[np.uint8]:
@@ -154,10 +177,18 @@ def _disc(radius: float) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), dtype=np.uint8)
 
 
-def _corners(opacity: Floats) -> npt.NDArray[np.float64]:
-    """(4, 2): of the smallest box that holds all of the opacity, x before y."""
+def _mixed(old: Rgb, new: Floats, share: Floats | np.float32) -> Rgb:
+    change = new - old
+    change *= share
+    change += old
+    return np.rint(change, out=change).astype(np.uint8)
+
+
+def _cut(opacity: Floats) -> tuple[slice, slice]:
+    """Rows and columns that hold all of the opacity, and the neighbors that a warp reads."""
     rows, columns = np.nonzero(opacity)
-    if not len(rows):
-        return np.zeros((4, 2))
-    low, high = (columns.min(), rows.min()), (columns.max(), rows.max())
-    return np.array([low, (high[0], low[1]), (low[0], high[1]), high], dtype=np.float64)
+    return _span(rows), _span(columns)
+
+
+def _span(places: npt.NDArray[np.intp]) -> slice:
+    return slice(max(0, int(places.min()) - CUT_MARGIN), int(places.max()) + 1 + CUT_MARGIN)

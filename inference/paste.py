@@ -12,10 +12,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.align import OUTSIDE, Image, Matrix, canvas_size, corners, sample
+from inference.align import OUTSIDE, Image, Matrix, canvas_size, corners, invert, sample
+from inference.media.color import add_rgb, to_rgb
+from inference.media.pictures import Box, Picture
+from inference.place import reached
 
 MARGIN = 3  # pixels: a bilinear neighbor, the small erosion, rounding
 Mask = NDArray[np.float32]
+Edges = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 def keep_surround(decoded: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
@@ -29,21 +33,62 @@ def restore(frame: Image, face: Tensor | NDArray[np.float32], matrix: Matrix) ->
     frame: (H, W, 3) uint8. face: (3, R, R) in -1..1. matrix: the one that aligned it.
     """
     picture = torch.as_tensor(face, dtype=torch.float32, device="cpu")
-    width, height = canvas_size(picture.shape[-1])
-    box = _box(matrix, (width, height), frame)
+    size = np.array([frame.shape[1], frame.shape[0]])
+    box = _box(matrix, canvas_size(picture.shape[-1]), size)
     result = frame.copy()
+    if box is not None:
+        left, top, right, bottom = box
+        seen = frame[top:bottom, left:right]
+        result[top:bottom, left:right] = _blended(seen, picture, matrix, box)
+    return result
+
+
+def restore_into(picture: Picture, face: Tensor, matrix: Matrix, opacity: float = 1.0) -> None:
+    """The same in the planes of a picture: what it changes of the RGB is added to them.
+
+    face: (3, R, R) in -1..1. opacity: 0..1, the share of the change that is made.
+    """
+    box = _whole_box(picture, matrix, face.shape[-1])
     if box is None:
-        return result
-    left, top, right, bottom = box
-    canvas = F.interpolate(picture[None], (height, width), mode="bicubic", antialias=True)[0]
+        return
+    old = to_rgb(picture, box)
+    edges = (box.left, box.top, box.right, box.bottom)
+    new = _blended(old, face, matrix, edges)
+    add_rgb(picture, box, opacity * (new.astype(np.float32) - old))
+
+
+def reach_of_canvas(picture: Picture, matrix: Matrix, resolution: int) -> list[NDArray[np.bool_]]:
+    """Which samples of Y, U and V restore_into() may change."""
+    reach = [np.zeros(plane.shape, bool) for plane in picture.planes]
+    box = _whole_box(picture, matrix, resolution)
+    if box is None:
+        return reach
+    edges = (box.left, box.top, box.right, box.bottom)
+    _, soft = _cover(matrix, canvas_size(resolution), edges)
+    seen = (soft[..., 0] > 0).astype(np.float32)
+    for index, plane in enumerate(reach):
+        shifts = (picture.layout.shift_x, picture.layout.shift_y) if index else (0, 0)
+        part = plane[box.slices(*shifts)]
+        size = (part.shape[1], part.shape[0])
+        part[...] = cv2.resize(seen, size, interpolation=cv2.INTER_AREA) > 0
+    return reach
+
+
+def _blended(seen: Image, face: Tensor, matrix: Matrix, box: Edges) -> Image:
+    """The part of a frame that lies in a box, with the face over it."""
+    width, height = canvas_size(face.shape[-1])
+    canvas = F.interpolate(face[None], (height, width), mode="bicubic", antialias=True)[0]
     place = matrix.astype(np.float64)
     pasted = _to_levels(sample(canvas - OUTSIDE, place, box) + OUTSIDE)
-    covered = sample(torch.ones(1, height, width), place, box)[0].numpy()
-    solid, soft = soften(covered)
-    part = frame[top:bottom, left:right].astype(np.float32)
-    blend = soft * (solid * pasted) + (1 - soft) * part
-    result[top:bottom, left:right] = blend.astype(np.uint8)
-    return result
+    solid, soft = _cover(matrix, (width, height), box)
+    blend = soft * (solid * pasted) + (1 - soft) * seen.astype(np.float32)
+    return blend.astype(np.uint8)
+
+
+def _cover(matrix: Matrix, canvas: tuple[int, int], box: Edges) -> tuple[Mask, Mask]:
+    width, height = canvas
+    covered = sample(torch.ones(1, height, width), matrix.astype(np.float64), box)[0].numpy()
+    return soften(covered)
 
 
 def soften(covered: Mask) -> tuple[Mask, Mask]:
@@ -68,13 +113,16 @@ def _to_levels(picture: Tensor) -> NDArray[np.float32]:
     return levels.permute(1, 2, 0).contiguous().numpy()
 
 
-def _box(matrix: Matrix, canvas: tuple[int, int], frame: Image) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom of what the canvas can reach in the frame; None if nothing."""
-    whole = np.vstack([matrix, [0, 0, 1]]).astype(np.float64)
-    places = corners(np.linalg.inv(whole)[:2], *canvas)
+def _box(matrix: Matrix, canvas: tuple[int, int], size: NDArray[np.integer]) -> Edges | None:
+    """Left, top, right, bottom of what the canvas can reach in a frame; None if nothing."""
+    places = corners(invert(matrix), *canvas)
     low = np.maximum(np.floor(places.min(axis=0)) - MARGIN, 0).astype(int)
-    size = np.array([frame.shape[1], frame.shape[0]])
     high = np.minimum(np.ceil(places.max(axis=0)) + MARGIN + 1, size).astype(int)
     if (high <= low).any():
         return None
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _whole_box(picture: Picture, matrix: Matrix, resolution: int) -> Box | None:
+    """The same on whole chroma samples."""
+    return reached(picture, corners(invert(matrix), *canvas_size(resolution)), MARGIN)

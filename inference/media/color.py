@@ -81,6 +81,24 @@ ACCURATE = (
 )
 
 
+def from_rgb(rgb: npt.NDArray[np.float32], picture: Picture) -> npt.NDArray[np.float32]:
+    """Colors as the picture's planes would hold them, unrounded and all at full resolution.
+
+    rgb: (h, w, 3) in 0..255 -> (h, w, 3): Y, Cb, Cr in steps of the picture's depth.
+    """
+    k = Coefficients.of(picture)
+    luma = np.array([k.red, 1 - k.red - k.blue, k.blue])
+    blue, red = (
+        k.chroma * 0.5 * (channel - luma) / (1 - share)
+        for channel, share in ((np.array([0, 0, 1]), k.blue), (np.array([1, 0, 0]), k.red))
+    )
+    depth = picture.layout.bits
+    black = 0 if picture.tags.range == FULL_RANGE else 16 << (depth - 8)
+    middle = 1 << (depth - 1)
+    turn = np.column_stack([[k.luma * luma, blue, red], [black, middle, middle]])
+    return np.asarray(cv2.transform(rgb, turn), np.float32)
+
+
 def add_rgb(picture: Picture, box: Box, change: npt.NDArray[np.float32]) -> None:
     """Change a box of a picture in place by (h, w, 3) steps of RGB.
 
