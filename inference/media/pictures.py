@@ -53,6 +53,11 @@ class Box:
     right: int
     bottom: int
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)"""
+        return self.right - self.left, self.bottom - self.top
+
     def slices(self, shift_x: int = 0, shift_y: int = 0) -> tuple[slice, slice]:
         return (
             slice(self.top >> shift_y, -(-self.bottom >> shift_y)),

@@ -14,7 +14,7 @@ from inference import errors
 from inference.media import wire
 from inference.media.info import ColorTags, ratio
 from inference.media.limits import MediaLimits
-from inference.media.pictures import LAYOUTS, Picture, PlaneLayout
+from inference.media.pictures import LAYOUTS, Box, Picture, PlaneLayout
 from inference.media.process import MediaProcess
 
 SAMPLE_RATE = 16000
@@ -98,6 +98,8 @@ class Frame:
 class Film:
     """The picture stream as it will be delivered: upright, `rate` its usual frames a second.
 
+    source_box: where the source's own pixels lie; smaller than the whole where an odd side has
+    gained a column or a row, an edge repeated, so that halved chroma has whole samples.
     seconds: how long the file says that its picture lasts, None where it doesn't; not measured.
     """
 
@@ -108,7 +110,14 @@ class Film:
     rate: Fraction
     time_base: Fraction
     pixel_aspect: Fraction
+    source_box: Box
     seconds: Fraction | None = None
+
+    @property
+    def gained(self) -> tuple[int, int]:
+        """Columns and rows that the source doesn't have: 0 or 1 each."""
+        width, height = self.source_box.size
+        return self.width - width, self.height - height
 
 
 class Frames:
@@ -193,5 +202,13 @@ def _film(header: wire.Header) -> Film:
         rate=Fraction(header["rate"]),
         time_base=Fraction(header["time_base"]),
         pixel_aspect=Fraction(header["pixel_aspect"]),
+        source_box=_box(header["source_box"], width, height),
         seconds=Fraction(header["promised"]) if header["promised"] else None,
     )
+
+
+def _box(sides: list[int], width: int, height: int) -> Box:
+    left, top, right, bottom = (int(side) for side in sides)
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise ValueError("impossible box")
+    return Box(left, top, right, bottom)

@@ -3,20 +3,14 @@
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import av
 
 from inference.media.color import to_frame
+from inference.media.encoding import Encoding
 from inference.media.source import Film, Frame, Sound
 
-# 8 bits go into H.264, which every player plays; 10 bits into HEVC. Measured on 1080p footage:
-# see docs/performance.md. A key frame every two seconds lets people seek.
-CODECS: dict[int, tuple[str, dict[str, str]]] = {
-    8: ("libx264", {"preset": "veryfast", "crf": "16"}),
-    10: ("libx265", {"preset": "fast", "crf": "17", "x265-params": "log-level=none"}),
-}
-KEY_FRAME_SECONDS = 2
 # The index before the pictures, so that a download plays while it comes in.
 CONTAINER = {"movflags": "+faststart"}
 
@@ -40,7 +34,7 @@ class Writer:
 
     def __enter__(self) -> Self:
         self._out = av.open(str(self.path), "w", format="mp4", options=CONTAINER)
-        self._video = _video(self._out, self._film)
+        self._video = Encoding().of(self._film).stream(self._out, self._film)
         self._audio = self._out.add_mux_stream(self._sound.codec, rate=self._sound.sample_rate)
         self._audio.time_base = self._sound.time_base
         self._packets = self._sound.packets()
@@ -88,23 +82,3 @@ class Writer:
             packet.duration = duration
             self._out.mux(packet)
             self._waiting = next(self._packets, None)
-
-
-def _video(out: av.container.OutputContainer, film: Film) -> Any:
-    codec, options = CODECS[film.layout.bits]
-    stream = out.add_stream(codec, rate=film.rate, options=options)
-    context = stream.codec_context
-    context.width, context.height, context.pix_fmt = (
-        film.width,
-        film.height,
-        film.layout.name,
-    )
-    context.time_base, stream.time_base = film.time_base, film.time_base
-    context.sample_aspect_ratio = film.pixel_aspect
-    context.gop_size = max(1, round(KEY_FRAME_SECONDS * film.rate))
-    tags = film.tags
-    context.colorspace, context.color_range = tags.matrix, tags.range
-    context.color_trc, context.color_primaries = tags.transfer, tags.primaries
-    if codec == "libx265":
-        context.codec_tag = "hvc1"  # the only spelling that Apple's players know
-    return stream

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -124,10 +125,13 @@ def sound(
     return path
 
 
-def planes(frame: av.VideoFrame) -> list[npt.NDArray[np.uint8]]:
-    """Y, U, V of an 8-bit planar frame, without the padding."""
+def planes(frame: av.VideoFrame) -> list[npt.NDArray[Any]]:
+    """Y, U, V of a planar frame (uint16 above 8 bits), without the padding."""
+    kind = np.dtype("<u2" if frame.format.components[0].bits > 8 else np.uint8)
     return [
-        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)[
+            : plane.height, : plane.width
+        ]
         for plane in frame.planes
     ]
 

@@ -6,6 +6,7 @@ import pytest
 
 from inference import errors
 from inference.media import open_frames
+from inference.media.pictures import Box
 from tests.inference import clips
 
 
@@ -109,7 +110,7 @@ def test_frames_are_turned_upright_once(tmp_path, rotation):
         ("yuv422p", (64, 48), "yuv422p"),
         ("yuv444p", (63, 47), "yuv444p"),
         ("yuv420p10le", (64, 48), "yuv420p10le"),
-        ("yuv420p", (63, 48), "yuv444p"),
+        ("yuv422p", (64, 47), "yuv422p"),
         ("bgr0", (64, 48), "yuv420p"),
         ("gray", (64, 48), "yuv420p"),
     ],
@@ -121,6 +122,55 @@ def test_planes_come_in_a_layout_that_can_be_written(tmp_path, pix_fmt, size, la
     assert [p.shape for p in shown[0].picture.planes] == frames.film.layout.shapes(*size)
     luma = shown[1].picture.planes[0]
     assert clips.number_of(luma >> 2 if luma.dtype == np.uint16 else luma) == 1
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "size", "gained"),
+    [
+        ("yuv420p", (63, 48), (1, 0)),
+        ("yuv420p", (64, 47), (0, 1)),
+        ("yuv420p10le", (63, 47), (1, 1)),
+        ("yuv422p", (63, 47), (1, 0)),
+    ],
+)
+def test_an_odd_side_gains_one_row_or_column_and_nothing_else_changes(
+    tmp_path, pix_fmt, size, gained
+):
+    path = clips.film(tmp_path / "a.mkv", clips.numbered(2, *size), codec="ffv1", pix_fmt=pix_fmt)
+    frames, shown = read(path, Fraction(2, 25))
+    film = frames.film
+    with av.open(str(path)) as container:
+        source = [clips.planes(frame) for frame in container.decode(video=0)]
+    assert film.gained == gained
+    assert film.source_box == Box(0, 0, *size)
+    assert film.layout.name == pix_fmt
+    for frame, planes in zip(shown, source, strict=True):
+        luma = frame.picture.planes[0]
+        assert luma.shape == (size[1] + gained[1], size[0] + gained[0])
+        assert (luma[film.source_box.slices()] == planes[0]).all()
+        assert (luma == np.pad(planes[0], ((0, gained[1]), (0, gained[0])), mode="edge")).all()
+        for chroma, own in zip(frame.picture.planes[1:], planes[1:], strict=True):
+            assert (chroma == own).all()
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_an_odd_film_that_is_turned_keeps_chroma_over_its_luma(tmp_path, rotation):
+    path = clips.film(
+        tmp_path / "a.mov",
+        clips.numbered(2, 63, 47),
+        codec="mjpeg",
+        pix_fmt="yuvj420p",
+        rotation=rotation,
+    )
+    frames, shown = read(path, Fraction(2, 25))
+    with av.open(str(path)) as container:
+        y, u, v = clips.planes(list(container.decode(video=0))[1])
+    back = [np.rot90(plane, -rotation // 90) for plane in shown[1].picture.planes]
+    assert (back[0] == np.pad(y, ((0, 1), (0, 1)), mode="edge")).all()
+    assert (back[1] == u).all()
+    assert (back[2] == v).all()
+    own = shown[1].picture.planes[0][frames.film.source_box.slices()]
+    assert (np.rot90(own, -rotation // 90) == y).all()
 
 
 def test_color_tags_are_kept(tmp_path):

@@ -63,8 +63,8 @@ def _picture(
     shape = upright.Upright.of(frame)
     return VideoInfo(
         codec=codec,
-        width=shape.width,
-        height=shape.height,
+        width=shape.source_box.size[0],
+        height=shape.source_box.size[1],
         frame_rate=opening.frame_rate(stream),
         frames=stream.frames or None,
         rotation=shape.turns * 90,

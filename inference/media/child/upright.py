@@ -7,26 +7,39 @@ import numpy as np
 from av.video.reformatter import Interpolation
 
 from inference.media.info import ColorTags
-from inference.media.pictures import Plane, PlaneLayout
+from inference.media.pictures import Box, Plane, PlaneLayout
 
 FULL_RANGE, RGB_MATRIX, BT709, LIMITED_RANGE = 2, 0, 1, 1
 
 
 @dataclass(frozen=True)
 class Upright:
-    """How frames become upright planes. Sizes are those after `turns` quarter turns to the left."""
+    """How frames become upright planes. Sizes are those after `turns` quarter turns to the left.
+
+    Where chroma is halved an odd side gains a column or a row, an edge of the picture repeated:
+    before the turn, at the right and at the bottom, so that chroma stays over its luma.
+    source_box: where the source's own pixels lie.
+    """
 
     width: int
     height: int
     turns: int
     layout: PlaneLayout
     tags: ColorTags
+    source_box: Box
 
     @classmethod
     def of(cls, frame: av.VideoFrame) -> "Upright":
         turns = round(frame.rotation / 90) % 4
-        width, height = (frame.width, frame.height)[:: -1 if turns % 2 else 1]
-        return cls(width, height, turns, _layout(frame, turns), tags_of(frame))
+        layout = _layout(frame, turns)
+        columns = frame.width % 2 if layout.shift_x else 0
+        rows = frame.height % 2 if layout.shift_y else 0
+        order = -1 if turns % 2 else 1
+        width, height = (frame.width, frame.height)[::order]
+        left, top = ((0, 0), (0, columns), (columns, rows), (rows, 0))[turns]
+        more = (columns, rows)[::order]
+        box = Box(left, top, left + width, top + height)
+        return cls(width + more[0], height + more[1], turns, layout, tags_of(frame), box)
 
     @property
     def frame_bytes(self) -> int:
@@ -39,14 +52,25 @@ class Upright:
         """Y, U and V. A frame that is already in the layout is copied bit for bit."""
         frame = self._converted(frame)
         planes = [_plane(plane, self.layout) for plane in frame.planes[:3]]
+        # Halved chroma is rounded up already: its last sample covers the gained column or row.
+        gained = [
+            (0, whole - side) for whole, side in zip(self._coded, planes[0].shape, strict=True)
+        ]
+        if gained != [(0, 0), (0, 0)]:
+            planes[0] = np.pad(planes[0], gained, mode="edge")
         return [np.ascontiguousarray(np.rot90(plane, self.turns)) for plane in planes]
 
+    @property
+    def _coded(self) -> tuple[int, int]:
+        """(rows, columns) before the turn, with what was gained."""
+        return (self.width, self.height) if self.turns % 2 else (self.height, self.width)
+
     def _converted(self, frame: av.VideoFrame) -> av.VideoFrame:
-        width, height = (self.width, self.height)[:: -1 if self.turns % 2 else 1]
+        width, height = self.source_box.size[:: -1 if self.turns % 2 else 1]
         name = frame.format.name.replace("yuvj", "yuv")
         if name == self.layout.name and (frame.width, frame.height) == (width, height):
             return frame
-        # Nearest chroma keeps the samples themselves where 4:2:0 must become 4:4:4 (odd sizes).
+        # Nearest chroma keeps the samples themselves where 4:2:2 on its side becomes 4:4:4.
         return frame.reformat(
             width=width,
             height=height,
@@ -65,16 +89,14 @@ def tags_of(frame: av.VideoFrame) -> ColorTags:
 
 
 def _layout(frame: av.VideoFrame, turns: int) -> PlaneLayout:
-    """The closest of our layouts. 4:4:4 where halved chroma has no whole number of samples, or
-    where a quarter turn would make it 4:4:0, which no encoder takes."""
+    """The closest of our layouts. 4:4:4 where a quarter turn would make it 4:4:0, which no encoder
+    takes."""
     format_ = frame.format
     bits = 10 if max(component.bits for component in format_.components) > 8 else 8
     halves = (format_.chroma_width(4) < 4, format_.chroma_height(4) < 4)
     if format_.is_rgb or len(format_.components) < 3 or halves not in ((1, 0), (0, 0)):
         halves = (True, True)
     if turns % 2 and halves == (True, False):
-        halves = (False, False)
-    if (halves[0] and frame.width % 2) or (halves[1] and frame.height % 2):
         halves = (False, False)
     return PlaneLayout(int(halves[0]), int(halves[1]), bits)
 

@@ -1,5 +1,6 @@
 """The pictures: as many as the timeline wants, in the result's order, each with its time."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -150,6 +151,7 @@ class Projector:
             "kind": "film",
             "width": self.shape.width,
             "height": self.shape.height,
+            "source_box": dataclasses.astuple(self.shape.source_box),
             "layout": self.shape.layout.name,
             "tags": {name: getattr(tags, name) for name in tags.__dataclass_fields__},
             "rate": _ratio(self.rate),
