@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from inference.unet import WINDOW_FRAMES, Heard, VideoUNet
 
@@ -104,6 +104,8 @@ class Passes:
         self.conv_in = network.conv_in
         self.mode, self.note = mode, ""
         self._network, self._record = network, record
+        self._dtype = network.conv_in.weight.dtype
+        self._weights = self._whose()
         self._compile = compiler or partial(torch.compile, fullgraph=True, dynamic=False)
         self._ready: dict[tuple[str, bool], Recorded] = {}
 
@@ -141,7 +143,7 @@ class Passes:
         # The order of memory in which tensor cores take pictures, and in which frames fold freely.
         sample = sample.contiguous(memory_format=torch.channels_last_3d)
         plain = partial(_PASSES[kind], self._network, beside_silence)
-        if sample.shape[2] != WINDOW_FRAMES or self.mode == "eager" or audio is None:
+        if self._moved() or sample.shape[2] != WINDOW_FRAMES or audio is None:
             return plain(sample, step, audio, *deep)
         # The shapes stay: it pays to try which convolution is fastest.
         with torch.backends.cudnn.flags(benchmark=True):
@@ -161,6 +163,20 @@ class Passes:
             except Exception as error:  # compilers and drivers fail in any way they like
                 self._step_down(error)
         return plain(*inputs)
+
+    def _whose(self) -> tuple[int, torch.dtype]:
+        weight = self._network.conv_in.weight
+        return weight.data_ptr(), weight.dtype
+
+    def _moved(self) -> bool:
+        """Whether the weights lie elsewhere for now, as for a second try in single precision.
+
+        A recording knows them by their addresses: it is void then, and none is made for one try.
+        """
+        before, self._weights = self._weights, self._whose()
+        if before != self._weights:
+            self._ready.clear()
+        return self._weights[1] != self._dtype
 
     def _prepared(self, plain: Function) -> Function:
         return self._compile(plain) if self.mode == "compiled" else plain
@@ -207,11 +223,19 @@ _PASSES: dict[str, Function] = {
 _OF_NETWORK: WeakKeyDictionary[VideoUNet, Passes] = WeakKeyDictionary()
 
 
+def in_tensor_order(network: nn.Module) -> None:
+    """Convolutions' weights in the order that a GPU's tensor cores take, where it is a GPU."""
+    first = next(network.parameters())
+    if first.device.type == "cuda":
+        nn.Module.to(network, memory_format=torch.channels_last)
+
+
 def passes(network: VideoUNet) -> VideoUNet | Passes:
     """The fastest way to run this network where it lies; the same one at each call."""
     if not isinstance(network, VideoUNet) or network.conv_in.weight.device.type != "cuda":
         return network
     if network not in _OF_NETWORK:
+        in_tensor_order(network)
         _OF_NETWORK[network] = Passes(network, mode_for(network.conv_in.weight.device))
     return _OF_NETWORK[network]
 

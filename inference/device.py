@@ -2,16 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from typing import TypeVar
 
 import torch
-from torch import nn
 
 from inference.errors import BadOption
 
 HALF_PRECISION_CAPABILITY = 8  # CUDA compute capability from which the reference takes fp16
 Capability = tuple[int, int]
-Network = TypeVar("Network", bound=nn.Module)
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -98,12 +95,3 @@ def choose_dtype(device: torch.device) -> torch.dtype:
         return torch.float32
     capable = torch.cuda.get_device_capability(device)[0] >= HALF_PRECISION_CAPABILITY
     return torch.float16 if capable else torch.float32
-
-
-def place(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
-    """Move a network there; on a GPU its convolutions get the order that tensor cores take."""
-    # Not diffusers' own to(), which warns about something that is not so here.
-    nn.Module.to(network, device=device, dtype=dtype)
-    if device.type == "cuda":
-        nn.Module.to(network, memory_format=torch.channels_last)
-    return network

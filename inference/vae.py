@@ -7,6 +7,8 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
+from inference.acceleration import in_tensor_order
+
 OFFICIAL_SCALING = 0.18215
 # Pictures don't touch each other. One of 512 px takes the decoder about a gigabyte in fp32; a GPU
 # wants more at once to be busy: in fp16 these take it about 8 GB.
@@ -28,6 +30,7 @@ def encode(vae: AutoencoderKL, pixels: Tensor, noise: Tensor | None) -> Tensor:
     mean.
     """
     factor, shift = scaling(vae)
+    in_tensor_order(vae)
     means, deviations = [], []
     for part in torch.split(pixels, _at_once(vae, pixels.shape[-1])):
         posterior = vae.encode(part.to(vae.device, vae.dtype)).latent_dist
@@ -58,6 +61,7 @@ def encode_pair(
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """Pictures of latents: (n, 4, h, h) -> (n, 3, 8h, 8h), about -1..1, fp32, not clamped."""
     factor, shift = scaling(vae)
+    in_tensor_order(vae)
     whole = (latents / factor + shift).to(vae.device, vae.dtype)
     factor_of_size = 2 ** (len(vae.config["block_out_channels"]) - 1)
     parts = torch.split(whole, _at_once(vae, factor_of_size * whole.shape[-1]))

@@ -95,6 +95,23 @@ def test_what_can_t_be_compiled_or_recorded_runs_as_it_is_written_and_says_so():
     assert helpless.mode == "eager"
 
 
+def test_weights_that_moved_are_never_read_where_they_were():
+    network = small.unet()
+    recorded = Passes(network, "captured", record=Replay)
+    sample, audio = window()
+    recorded(sample, 500, audio)
+    assert Replay.made == 1
+    network.double()  # as a second try in higher precision does, and back
+    for _ in range(2):
+        precise = recorded(sample.double(), 500, audio.double())
+    assert torch.allclose(precise.float(), network(sample.double(), 500, audio.double()).float())
+    assert Replay.made == 1
+    network.float()
+    recorded(sample, 500, audio)
+    recorded(sample, 500, audio)
+    assert Replay.made == 2
+
+
 def test_memory_that_runs_out_is_no_reason_to_try_a_slower_way():
     def too_large(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from inference.device import choose_device, choose_dtype, place, runs_on
+from inference.device import choose_device, choose_dtype, runs_on
 from inference.errors import BadOption
 
 BUILT_FOR = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_90a"]
@@ -89,8 +89,3 @@ def test_half_precision_begins_with_capability_8(gpu):
         gpu(capability)
         assert choose_dtype(torch.device("cuda")) == dtype
     assert choose_dtype(torch.device("cpu")) == torch.float32
-
-
-def test_placing_leaves_a_network_in_training_s_order_on_a_cpu():
-    network = place(torch.nn.Conv2d(8, 8, 3), torch.device("cpu"), torch.float32)
-    assert network.weight.is_contiguous()
