@@ -120,10 +120,8 @@ def describe(small: Small, points: Points) -> Vector:
     colors below it, which are mostly clothes.
     """
     wide, _ = small.square(points, WIDE_SIDE, WIDE_REACH)
-    third = WIDE_SIDE // 3
-    face = wide[third : 2 * third, third : 2 * third]
-    head = wide[third // 2 : 2 * third, third // 2 : 5 * third // 2]
-    below = wide[5 * third // 2 :, third // 2 : 5 * third // 2]
+    # No wider than the face: what is beside it changes when they move.
+    face, head, below = wide[24:48, 26:46], wide[19:47, 27:45], wide[51:63, 27:45]
     return np.concatenate([_pattern(face), _colors(head), _colors(below)]) / np.float32(3**0.5)
 
 

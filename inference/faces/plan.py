@@ -84,6 +84,12 @@ class FaceLog:
     def rows(self, track: int) -> Rows:
         return self.tracks.setdefault(track, Rows())
 
+    def reason(self, track: int, place: int) -> str:
+        """Why one track has no mouth there; "" if it has one, or was not seen."""
+        rows = self.tracks.get(track)
+        at = None if rows is None else rows.find(place)
+        return "" if rows is None or at is None else REASONS[rows.reasons[at]]
+
     def extent(self, task: Task) -> tuple[int, int]:
         """First place of a task, and the one after its last that is known."""
         return bisect_left(self.times, task.start), bisect_left(self.times, task.end)
@@ -132,13 +138,12 @@ class Plan:
             covering = [index for index in range(len(self.tasks)) if self._covers(index, place)]
             if any(self._part(index, place) for index in covering):
                 return ""
-            for index in covering:
-                track = self.chooser.track_of(self.tasks[index])
-                rows = None if track is None else self.log.tracks.get(track)
-                at = None if rows is None else rows.find(place)
-                if rows is not None and at is not None:
-                    return REASONS[rows.reasons[at]]
-            return OTHER_PERSON if self.log.people[place] else NO_FACE
+            wanted = [self.chooser.track_of(self.tasks[index]) for index in covering]
+            # Where nobody was good enough to be chosen, whoever is seen tells why.
+            candidates = sorted(self.log.tracks) if None in wanted else wanted
+            reasons = (self.log.reason(track, place) for track in candidates if track is not None)
+            other = OTHER_PERSON if self.log.people[place] else NO_FACE
+            return next(filter(None, reasons), other)
 
     def is_ahead(self, number: int, frames: int) -> bool:
         """Whether scouting this far is enough for now: the caller holds `changed`."""

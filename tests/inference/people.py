@@ -4,6 +4,7 @@ that reads from a script where they are. Exact, and no network runs."""
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ from inference.faces.plan import Plan
 from inference.faces.scout import Scout
 
 WIDTH, HEIGHT = 192, 144
+NOWHERE = Path()  # no file is read
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def scout(
     rate: float = 25,
     choice: Any = None,
     resolution: int = 64,
+    **keywords: Any,
 ) -> Scout:
     """found: what the finder says where it is not what the script says; pictures: likewise."""
     if found is None:
@@ -111,7 +114,8 @@ def scout(
             shown = (pictures or {}).get(number)
             yield number, number / rate, picture(who) if shown is None else shown
 
-    return Scout(None, Scripted(found), choice, Aligner(resolution), footage=footage())  # type: ignore[arg-type]
+    aligner = Aligner(resolution)
+    return Scout(NOWHERE, Scripted(found), choice, aligner, footage=footage(), **keywords)
 
 
 def plan(script: Script, **keywords: Any) -> Plan:

@@ -1,0 +1,175 @@
+"""Who is who over time, and whose mouth is painted."""
+
+import base64
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from inference.faces.appearance import Small
+from inference.faces.tracker import Tracker
+from inference.options import Point, Turn
+from tests.inference.people import At, picture, plan, room, scout, states
+
+LEFT, RIGHT = At(x=48, size=44), At(x=144, size=44)
+
+
+def tracks_of(script, **keywords):
+    """For each person of the script the tracks that they were, over all frames."""
+    tracker, seen = Tracker(), {}
+    for number, who in enumerate(script):
+        shown = keywords.get("pictures", {}).get(number)
+        small = Small.of(picture(who) if shown is None else shown)
+        owners = tracker.update(small, [at.face() for at in who.values()])
+        for person, owner in zip(who, owners, strict=True):
+            seen.setdefault(person, set()).add(owner)
+    return seen
+
+
+def between(start, end, share):
+    return At(
+        x=start.x + (end.x - start.x) * share,
+        y=start.y + (end.y - start.y) * share,
+        size=start.size,
+    )
+
+
+def test_two_people_who_cross_keep_their_tracks():
+    script = []
+    for step in range(31):
+        one, other = between(LEFT, RIGHT, step / 30), between(RIGHT, LEFT, step / 30)
+        # The second walks behind the first: not seen while they overlap.
+        hidden = abs(one.x - other.x) < 40
+        script.append({0: one} if hidden else {0: one, 1: other})
+    assert tracks_of(script) == {0: {0}, 1: {1}}
+
+
+def test_two_people_who_cross_in_view_of_the_finder_keep_their_tracks():
+    upper, lower = At(x=48, y=45, size=40), At(x=144, y=75, size=40)
+    script = []
+    for step in range(25):
+        one = between(upper, At(x=144, y=45, size=40), step / 24)
+        other = between(lower, At(x=48, y=75, size=40), step / 24)
+        script.append({0: one, 1: other})
+    assert tracks_of(script) == {0: {0}, 1: {1}}
+
+
+@pytest.mark.parametrize("gap", [3, 15, 60])
+def test_a_person_who_comes_back_elsewhere_is_the_same(gap):
+    script = [{0: LEFT, 1: RIGHT}] * 8 + [{1: RIGHT}] * gap + [{0: At(y=50, size=40), 1: RIGHT}] * 8
+    assert tracks_of(script) == {0: {0}, 1: {1}}
+
+
+def test_the_chosen_one_is_hidden_while_another_moves_to_their_place():
+    """Hidden for 15 frames: nobody takes their place, and back elsewhere they are known again."""
+    script = [{0: LEFT, 1: RIGHT}] * 10
+    script += [{1: between(RIGHT, LEFT, step / 14)} for step in range(15)]
+    script += [{1: LEFT, 0: RIGHT}] * 10
+    made = plan(script, choice=0)
+    assert states(made, 35) == ["painted"] * 10 + ["other_person"] * 15 + ["painted"] * 10
+
+
+def test_somebody_else_at_the_same_place_after_a_gap_is_somebody_else():
+    script = [{0: LEFT}] * 10 + [{}] * 8 + [{1: LEFT}] * 10
+    assert tracks_of(script) == {0: {0}, 1: {1}}
+    script = [{0: LEFT}] * 10 + [{}] * 3 + [{1: LEFT}] * 10
+    assert tracks_of(script) == {0: {0}, 1: {1}}
+
+
+def test_after_a_cut_people_are_known_by_their_looks_alone():
+    """Another shot from one frame to the next: the other one sits where the first sat."""
+    script = [{0: LEFT}] * 8 + [{1: LEFT}] * 8 + [{0: RIGHT}] * 8
+    pictures = {
+        number: picture(script[number], room(3 if 8 <= number < 16 else 0)) for number in range(24)
+    }
+    assert tracks_of(script, pictures=pictures) == {0: {0}, 1: {1}}
+
+
+def test_the_most_prominent_person_is_painted_and_nobody_else():
+    script = [{0: At(x=48, size=42), 1: At(x=140, size=52)}] * 12
+    made = plan(script)
+    assert all([part.track for part in made.at(number)] == [0] for number in range(12))
+    with scout(script) as running:
+        running.plan.wait_for_end()
+        tracks = running.faces_json()["tracks"]
+    assert [track["index"] for track in tracks] == [0, 1]
+    assert [bool(track["chosen_for"]) for track in tracks] == [True, False]
+    # Tracks count from the largest of the first frame on.
+    assert tracks[0]["box"][2] - tracks[0]["box"][0] > tracks[1]["box"][2] - tracks[1]["box"][0]
+
+
+def test_prominence_is_area_times_time_over_ten_seconds_and_then_stays():
+    """Larger for three seconds against smaller for ten: the smaller one has more. Later the
+    larger one alone doesn't change it."""
+    near, far = At(x=140, size=52), At(x=48, size=42)
+    script = [{0: near, 1: far}] * 6 + [{1: far}] * 14 + [{0: near}] * 20
+    made = plan(script, rate=2)
+    assert made.at(0)[0].track == made.at(19)[0].track == 1
+    assert states(made, 40)[20:] == ["other_person"] * 20
+
+
+def test_a_face_is_chosen_by_index_or_by_point_and_time():
+    script = [{0: LEFT, 1: RIGHT}] * 10 + [{1: LEFT, 0: RIGHT}] * 10
+    assert plan(script, choice=1).at(5)[0].track == 1
+    by_point = plan(script, choice=Point(144, 60, 0.2))
+    assert by_point.at(0)[0].track == by_point.at(15)[0].track == 1
+    # At 0.5 s the other one sits there; at 0.39 s the frame before is still shown.
+    assert plan(script, choice=Point(144, 60, 0.4)).at(0)[0].track == 0
+    assert plan(script, choice=Point(144, 60, 0.39)).at(0)[0].track == 1
+
+
+def test_a_point_where_nobody_is_names_who_was_looked_for():
+    script = [{0: LEFT}] * 6
+    with scout(script, choice=Point(170, 120, 0.1)) as running:
+        running.plan.wait_for_end()
+        assert running.plan.at(2) == []
+        error = running.no_face()
+    assert error.code == "no_face"
+    assert "the person at 170,120 at 0:00.10" in str(error)
+    assert "track 0 from 0:00.00 to 0:00.20" in str(error)
+
+
+def test_people_speak_in_turn_each_with_their_own_sound():
+    script = [{0: LEFT, 1: RIGHT}] * 24
+    turns = (Turn(0, 0.0, 0.48), Turn(Point(144, 60, 0.6), 0.48, None, "second.wav"))
+    made = plan(script, choice=turns)
+    speakers = [[part.track for part in made.at(number)] for number in range(24)]
+    assert speakers == [[0]] * 12 + [[1]] * 12
+    sounds = [made.at(number)[0].sound for number in range(24)]
+    assert sounds == [None] * 12 + ["second.wav"] * 12
+    # Where one stops within the film, their mouth fades, and so comes the other's.
+    strength = [made.at(number)[0].opacity for number in range(24)]
+    assert strength[8:16] == [1.0, 0.75, 0.5, 0.25, 0.25, 0.5, 0.75, 1.0]
+    assert strength[:8] + strength[16:] == [1.0] * 16
+
+
+def test_two_may_speak_at_once_and_outside_of_all_turns_nobody_does():
+    script = [{0: LEFT, 1: RIGHT}] * 20
+    made = plan(script, choice=(Turn(0, 0.0, 0.4), Turn(1, 0.2, 0.6)))
+    speakers = [[part.track for part in made.at(number)] for number in range(20)]
+    assert speakers == [[0]] * 5 + [[0, 1]] * 5 + [[1]] * 5 + [[]] * 5
+    assert states(made, 20)[15:] == ["other_person"] * 5
+
+
+def test_one_person_in_two_turns_without_a_break_does_not_fade_between_them():
+    script = [{0: LEFT, 1: RIGHT}] * 20
+    made = plan(script, choice=(Turn(0, 0.0, 0.4), Turn(0, 0.4, None, "b.wav")))
+    assert [made.at(number)[0].opacity for number in range(20)] == [1.0] * 20
+
+
+def test_three_people_are_listed_with_box_time_and_thumbnail():
+    script = [{0: At(x=32, size=48), 1: At(x=92, size=46)}] * 6
+    script += [{0: At(x=32, size=48), 1: At(x=92, size=46), 2: At(x=155, size=42)}] * 6
+    with scout(script) as running:
+        running.plan.wait_for_end()
+        album = json.loads(json.dumps(running.faces_json()))
+    assert [(track["from"], track["to"], track["frames"]) for track in album["tracks"]] == [
+        (0.0, 0.44, 12),
+        (0.0, 0.44, 12),
+        (0.24, 0.44, 6),
+    ]
+    for track, at in zip(album["tracks"], script[-1].values(), strict=True):
+        np.testing.assert_allclose(track["box"], at.face().box, atol=0.1)
+        data = np.frombuffer(base64.b64decode(track["thumbnail_jpeg"]), np.uint8)
+        assert min(cv2.imdecode(data, cv2.IMREAD_COLOR).shape[:2]) > 30
