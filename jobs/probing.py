@@ -56,7 +56,7 @@ def _begin(job_id: UUID, tenant_id: UUID) -> Look | None:
         found = Job.objects.select_related("video", "audio").filter(id=job_id)
         job = found.filter(state=State.VALIDATING).first()
         most = Limits.objects.get().video_seconds
-    return job and Look(job_id, tenant_id, job.video, job.audio, most)
+    return Look(job_id, tenant_id, job.video, job.audio, most) if job else None
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from jobs.errors import (
 from jobs.models import Job, Upload, UploadKind, UploadState
 from messaging.outbox import enqueue
 from tenants import audit
-from tenants.context import current_tenant
+from tenants.context import acted_for, current_tenant
 from tenants.models import Limits
 
 CHOSEN_BY_USERS = ("steps", "guidance", "seed")
@@ -64,7 +64,7 @@ def submit(
         return first, True
     _refuse_too_many()
     job = Job.objects.create(
-        tenant_id=current_tenant(),
+        tenant_id=acted_for(),
         video=video,
         audio=audio,
         options=chosen,

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from tenants.context import current_tenant
+from tenants.context import acted_for
 from tenants.models import AuditEvent, User
 
 
@@ -18,7 +18,7 @@ def note(
     """`by` is a person, a key's prefix, or None for the operator's command line."""
     actor = by.email if isinstance(by, User) else (by or "operator")
     return AuditEvent.objects.create(
-        tenant_id=tenant_id or current_tenant(),
+        tenant_id=tenant_id or acted_for(),
         actor=actor,
         action=action,
         subject=subject[:120],

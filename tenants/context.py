@@ -14,6 +14,8 @@ from uuid import UUID
 import structlog
 from django.db import connection, transaction
 
+from tenants.errors import NoTenantContext
+
 log = structlog.get_logger(__name__)
 
 OPERATOR_ROLE = "viseme_operator"
@@ -38,7 +40,15 @@ def current() -> Context | None:
 def current_tenant() -> UUID | None:
     """The tenant that is acted for; None for the operator and outside."""
     context = current()
-    return context and context.tenant_id
+    return context.tenant_id if context else None
+
+
+def acted_for() -> UUID:
+    """The same for what must belong to a tenant. Raises NoTenantContext where there is none."""
+    tenant_id = current_tenant()
+    if tenant_id is None:
+        raise NoTenantContext("what belongs to a tenant")
+    return tenant_id
 
 
 @contextmanager

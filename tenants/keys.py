@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tenants import audit
-from tenants.context import acting_for, current_tenant
+from tenants.context import acted_for, acting_for
 from tenants.errors import UnknownScope
 from tenants.models import ApiKey, User
 
@@ -53,7 +53,7 @@ def create(
         raise UnknownScope(unknown[0], list(SCOPES))
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     key = ApiKey.objects.create(
-        tenant_id=current_tenant(),
+        tenant_id=acted_for(),
         name=name.strip()[:100] or "unnamed",
         prefix=secret[:SHOWN],
         secret_sha256=hash_of(secret),

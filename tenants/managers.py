@@ -1,4 +1,4 @@
-from typing import Any, Self
+from typing import Any
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.db import models
@@ -13,12 +13,6 @@ class TenantManager(models.Manager):
     Raises NoTenantContext outside acting_for() and as_operator().
     """
 
-    @classmethod
-    def of(cls, queryset: type[models.QuerySet]) -> Self:
-        """A manager that offers the methods of `queryset` as well."""
-        manager: Self = cls.from_queryset(queryset, f"{queryset.__name__}Manager")()  # type: ignore[assignment]
-        return manager
-
     def get_queryset(self) -> models.QuerySet:
         context = current()
         if context is None:
@@ -31,7 +25,7 @@ class UserManager(BaseUserManager):
     """E-mail is the login, kept in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> Any:
-        user = self.model(email=self.normalize_email(email), **fields)
+        user: Any = self.model(email=self.normalize_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user

@@ -1,4 +1,5 @@
 from fractions import Fraction
+from typing import ClassVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -32,6 +33,9 @@ class JobQuerySet(models.QuerySet["Job"]):
     def runnable(self) -> "JobQuerySet":
         """Queued with a lane: a worker could take them now."""
         return self.filter(state=State.QUEUED, lane__isnull=False)
+
+
+JobManager = TenantManager.from_queryset(JobQuerySet)
 
 
 class Job(TenantOwned):
@@ -81,7 +85,7 @@ class Job(TenantOwned):
     model_label = models.CharField(max_length=100, blank=True)
     model_is_demo = models.BooleanField(default=False)
 
-    objects = TenantManager.of(JobQuerySet)
+    objects: ClassVar[JobManager] = JobManager()
 
     class Meta:
         ordering = ["-created_at", "-id"]

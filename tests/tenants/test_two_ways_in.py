@@ -5,6 +5,7 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError, ProgrammingError
 
 from jobs.models import Upload
+from tenants import keys
 from tenants.context import acting_for, as_operator, current, current_tenant
 from tenants.errors import NoTenantContext
 from tests import making
@@ -30,6 +31,11 @@ def test_the_tests_connect_as_a_role_that_row_level_security_binds():
 def test_a_manager_outside_both_ways_says_what_to_do(acme):
     with pytest.raises(NoTenantContext, match="acting_for"):
         Upload.objects.count()
+
+
+def test_what_belongs_to_a_tenant_is_not_made_by_the_operator_alone():
+    with as_operator("make a key of nobody"), pytest.raises(NoTenantContext, match="acting_for"):
+        keys.create("nobody's")
 
 
 def test_without_a_context_the_database_shows_nothing(acme):
