@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,20 @@ def absent_packages() -> list[str]:
     return [package for package, program, *_ in lines if shutil.which(program) is None]
 
 
+def parallel(arguments: list[str]) -> list[str]:
+    """All tests are shared out by file to half of the cores, two at least: many of them wait.
+
+    Not those that somebody named, nor where pytest's own options say it already.
+    """
+    named = any(Path(word.partition("::")[0]).exists() for word in arguments)
+    chosen = any(word.startswith(("-n", "--numprocesses", "--pdb")) for word in arguments)
+    if named or chosen:
+        return []
+    workers = min(4, max(2, (os.cpu_count() or 1) // 2))
+    # In the folders' order: sorted by number of tests, the long walks would come last and alone.
+    return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
+
+
 def main(arguments: list[str]) -> int:
     os.chdir(ROOT)
     everything = "--all" in arguments
@@ -42,7 +57,7 @@ def main(arguments: list[str]) -> int:
     if not everything and "-m" not in arguments:
         arguments = ["-m", "not long", *arguments]
     skipped = Skipped()
-    code = pytest.main(arguments, plugins=[skipped])
+    code = pytest.main([*parallel(arguments), *arguments], plugins=[skipped])
     print(skipped.line())
     return int(code)
 
