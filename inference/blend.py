@@ -27,6 +27,7 @@ Marks = npt.NDArray[np.uint8]
 # Measured at 128 px: the edge shows no outline on real faces, and the mouth stays whole.
 MEASURED_AT = 128
 RING, INSET, SIGMA = 6, 4, 2.5
+RING_SAMPLE = 2048  # pixels of the ring, at most, that tell the colors
 CUT_MARGIN = 2  # pixels around the opacity, for cubic interpolation
 # Aligned faces are truncated to whole levels (see Aligner): as much darker than their frame.
 TRUNCATED = 0.5
@@ -63,6 +64,8 @@ class Feather:
             inner.astype(np.float32), (size, size), SIGMA * unit, borderType=cv2.BORDER_CONSTANT
         )
         ring = cv2.dilate(repaint, _disc(RING * unit)) - repaint
+        if not ring.any():
+            raise BadCheckpoint("The mask keeps nothing around the mouth.")
         return cls(repaint, opacity, ring.astype(bool), inset)
 
 
@@ -87,7 +90,8 @@ class Blender:
         self.resolution, self.color_match = mask.shape[-1], color_match
         self.opacity = feather.opacity
         self._mask = mask.float()
-        self._ring = torch.from_numpy(np.flatnonzero(feather.ring))
+        ring = np.flatnonzero(feather.ring)
+        self._ring = torch.from_numpy(ring[:: -(-len(ring) // RING_SAMPLE)])
         self._cut = _cut(self.opacity)
         self._cover = np.ascontiguousarray(self.opacity[self._cut])
         height, width = self._cover.shape
@@ -160,8 +164,11 @@ class Blender:
     def _shift(self, face: Tensor, shown: Tensor) -> Tensor:
         """(3,): by how many levels the skin around the mouth is darker in the network's face."""
         painted = (face.flatten(1)[:, self._ring] * 127.5 + 127.5).clamp_(0, 255)
-        real = shown.flatten(0, 1)[self._ring].float()
-        return real.mean(dim=0) - painted.mean(dim=1) + TRUNCATED
+        real = shown.flatten(0, 1)[self._ring].T
+        # The middle half: a hand, a collar or the frame's edge in the ring must not tint the mouth.
+        ordered = (real - painted).sort(dim=1).values
+        quarter = ordered.shape[1] // 4
+        return ordered[:, quarter : ordered.shape[1] - quarter].mean(dim=1) + TRUNCATED
 
     def _check_size(self, decoded: Tensor, reference: Rgb) -> None:
         side = self.resolution
