@@ -7,7 +7,7 @@ import dramatiq
 import structlog
 from dramatiq.middleware import CurrentMessage
 
-from jobs import lifecycle, metrics, probing
+from jobs import dead_letters, probing
 from jobs.child import ModelChild
 from jobs.worker import Supervisor
 from messaging import broker
@@ -18,12 +18,6 @@ from tenants.context import acting_for
 log = structlog.get_logger(__name__)
 
 EXPECTED = (PutBack, NotOurs)
-TOO_MANY_ATTEMPTS = {
-    "code": "too_many_attempts",
-    "message": "The job was begun several times and never came to an end.",
-    "hint": "Send it once more; if it fails again, write to us with the job's id.",
-}
-
 supervisor = Supervisor(ModelChild(), broker.shared())
 
 
@@ -43,19 +37,18 @@ def probe_job(job_id: str, tenant_id: str) -> None:
 
 @dramatiq.actor(broker=broker.shared(), queue_name="lipsync-dead", throws=EXPECTED)
 def lipsync_dead(job_id: str, tenant_id: str, dispatch: int) -> None:
-    """A job's message died three times: bring the job to its end, unless it has moved on."""
-    with acting_for(UUID(tenant_id)):
-        gave_up = lifecycle.give_up(UUID(job_id), dispatch=dispatch, **TOO_MANY_ATTEMPTS)
-    if gave_up:
-        metrics.failed_jobs.labels("too_many_attempts").inc()
-    log.warning("dead_letter_read", job_id=job_id, tenant_id=tenant_id, gave_up=gave_up)
+    """A job's message died three times: send it once more, or end the job after hours of that."""
+    _read_dead_letter(UUID(job_id), UUID(tenant_id), dispatch)
 
 
 @dramatiq.actor(broker=broker.shared(), queue_name="tasks-dead", throws=EXPECTED)
 def probe_job_dead(job_id: str, tenant_id: str) -> None:
-    """A new job's files could not be looked at three times: refuse it."""
-    with acting_for(UUID(tenant_id)):
-        gave_up = lifecycle.give_up(UUID(job_id), dispatch=None, **TOO_MANY_ATTEMPTS)
-    if gave_up:
-        metrics.failed_jobs.labels("too_many_attempts").inc()
-    log.warning("dead_letter_read", job_id=job_id, tenant_id=tenant_id, gave_up=gave_up)
+    """A new job's files could not be looked at three times: likewise."""
+    _read_dead_letter(UUID(job_id), UUID(tenant_id), None)
+
+
+def _read_dead_letter(job_id: UUID, tenant_id: UUID, dispatch: int | None) -> None:
+    with acting_for(tenant_id):
+        job = dead_letters.read(job_id, dispatch=dispatch)
+    outcome = job.state if job else "moved_on"
+    log.warning("dead_letter_read", job_id=str(job_id), tenant_id=str(tenant_id), now=outcome)

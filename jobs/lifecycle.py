@@ -48,8 +48,8 @@ def accept_probe(job_id: UUID) -> Job:
     """The files are what they should be: the job waits for a lane. A no-op later on."""
     job = _locked(job_id)
     if job.state == State.VALIDATING:
-        job.queued_at = database_now()
-        _move(job, State.QUEUED, "queued_at")
+        job.queued_at, job.unheard_since = database_now(), None
+        _move(job, State.QUEUED, "queued_at", "unheard_since")
     return job
 
 
@@ -97,9 +97,9 @@ def claim(job_id: UUID, *, worker: str, lease: float) -> Attempt:
     # The fence grows with every claim. A worker that was thought dead comes back with an old one
     # and is refused by succeed() and fail(): computed twice perhaps, billed once.
     job.fence += 1
-    job.phase, job.percent = "", 0
+    job.phase, job.percent, job.unheard_since = "", 0, None
     job.started_at = job.started_at or now
-    _move(job, State.PROCESSING, "fence", "phase", "percent", "started_at")
+    _move(job, State.PROCESSING, "fence", "phase", "percent", "started_at", "unheard_since")
     return Attempt.objects.create(
         job=job,
         tenant_id=job.tenant_id,
@@ -206,19 +206,9 @@ def give_up_on(attempt_id: UUID) -> Job | None:
 
 
 @transaction.atomic
-def give_up(job_id: UUID, *, dispatch: int | None, code: str, message: str, hint: str = "") -> bool:
-    """End a job whose message died; False when the job has moved on since that message.
-
-    dispatch: the message's number, None for the message that asked for a probe.
-    """
-    job = Job.objects.select_for_update().filter(id=job_id).first()
-    waits = State.VALIDATING if dispatch is None else State.QUEUED
-    if job is None or job.state != waits:
-        return False
-    if dispatch is not None and job.dispatch_number != dispatch:
-        return False
-    _fail_job(job, code, message, hint)
-    return True
+def give_up(job: Job, *, code: str, message: str, hint: str = "") -> Job:
+    """End a job that nobody could begin. The caller has its lock and knows that it waits."""
+    return _fail_job(job, code, message, hint)
 
 
 @transaction.atomic

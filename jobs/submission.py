@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -97,12 +98,13 @@ def checked_options(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: getattr(options, name) for name in CHOSEN_BY_USERS}
 
 
-def ask_for_probe(job: Job) -> None:
+def ask_for_probe(job: Job, *, after_seconds: float = 0) -> None:
     """Also when the first asking was lost; the job remembers when it asked last."""
     job.dispatched_at = database_now()
     job.save(update_fields=["dispatched_at"])
     ids = {"job_id": job.id, "tenant_id": job.tenant_id}
-    enqueue("probe_job", ids, queue="tasks", tenant_id=job.tenant_id)
+    due = job.dispatched_at + timedelta(seconds=after_seconds) if after_seconds else None
+    enqueue("probe_job", ids, queue="tasks", tenant_id=job.tenant_id, not_before=due)
 
 
 def _ready(upload_id: UUID, kind: UploadKind) -> Upload:

@@ -66,6 +66,9 @@ class Job(TenantOwned):
     dispatch_number = models.PositiveIntegerField(default=0)
     dispatched_at = models.DateTimeField(null=True, blank=True)
     lane = models.PositiveSmallIntegerField(null=True, blank=True)
+    unheard_since = models.DateTimeField(
+        null=True, blank=True, help_text="Its messages have died since then; nobody began it."
+    )
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
 
     queued_at = models.DateTimeField(null=True, blank=True)

@@ -14,7 +14,6 @@ from tests.jobs.results import KEY, RESULT
 from tests.making import a_job, a_queued_job
 
 FAULT = {"code": "engine_fault", "message": "It broke.", "hint": "Try again."}
-DEAD = {"code": "too_many_attempts", "message": "It died three times.", "hint": ""}
 
 
 @pytest.fixture
@@ -114,17 +113,3 @@ def test_a_probe_that_comes_late_changes_nothing(job):
     lifecycle.accept_probe(job.id)
     lifecycle.refuse(job.id, code="no_face", message="")
     assert now(job).state == State.QUEUED
-
-
-def test_a_dead_letter_ends_the_job_only_if_it_has_not_moved_on(job):
-    lifecycle.release(claim(job).id, fence=1)
-    assert not lifecycle.give_up(job.id, dispatch=1, **DEAD)
-    assert lifecycle.give_up(job.id, dispatch=2, **DEAD)
-    assert not lifecycle.give_up(job.id, dispatch=2, **DEAD)
-    assert now(job).error_code == "too_many_attempts"
-
-
-def test_a_probes_dead_letter_ends_only_a_job_that_nobody_looked_at(acting):
-    fresh, queued = a_job(), a_queued_job()
-    assert lifecycle.give_up(fresh.id, dispatch=None, **DEAD)
-    assert not lifecycle.give_up(queued.id, dispatch=None, **DEAD)

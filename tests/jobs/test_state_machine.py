@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from billing.models import UsageRecord
-from jobs import lifecycle
+from jobs import dead_letters, lifecycle
 from jobs.admission import admit
 from jobs.clock import database_now
 from jobs.errors import NotCancelable, NotClaimable, StaleAttempt
@@ -89,7 +89,15 @@ class Story:
 
     def an_old_message_dies(self) -> None:
         old = Job.objects.get().dispatch_number - 1
-        assert not lifecycle.give_up(self.job_id, dispatch=old, **FAULT)
+        assert dead_letters.read(self.job_id, dispatch=old) is None
+
+    def the_message_dies(self) -> None:
+        dead_letters.read(self.job_id, dispatch=Job.objects.get().dispatch_number)
+
+    def its_messages_die_for_hours(self) -> None:
+        newest = Job.objects.get().dispatch_number
+        later = database_now() + timedelta(hours=4)
+        dead_letters.read(self.job_id, dispatch=newest, now=later)
 
     def check(self) -> None:
         job, before = Job.objects.get(), self.before
@@ -113,6 +121,8 @@ EVENTS = st.one_of(
             ("the_queue_forgets",),
             ("a_probe_comes_late",),
             ("an_old_message_dies",),
+            ("the_message_dies",),
+            ("its_messages_die_for_hours",),
             ("cancel",),
         ]
     ),
