@@ -20,6 +20,7 @@ from inference.media import wire
 from inference.media.limits import MediaLimits
 
 DYING_SECONDS = 5
+LOOK_AT_PATH = "Look at the path."
 
 T = TypeVar("T")
 
@@ -187,19 +188,25 @@ def _open_source(path: str | Path, limits: MediaLimits) -> int:
     # O_NONBLOCK: a named pipe would make us wait for a writer.
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise errors.UnsupportedMedia(f"No such file: {path}.", hint=LOOK_AT_PATH) from error
     except OSError as error:
-        raise errors.UnsupportedMedia(f"{path} can't be opened: {error.strerror}.") from error
+        raise errors.UnsupportedMedia(
+            f"{path} can't be opened: {error.strerror}.", hint=LOOK_AT_PATH
+        ) from error
     try:
-        _check_size(os.fstat(fd), limits)
+        _check_kind(path, os.fstat(fd), limits)
     except errors.EngineError:
         os.close(fd)
         raise
     return fd
 
 
-def _check_size(status: os.stat_result, limits: MediaLimits) -> None:
+def _check_kind(path: str | Path, status: os.stat_result, limits: MediaLimits) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise errors.UnsupportedMedia(f"{path} is a folder, not a file.", hint=LOOK_AT_PATH)
     if not stat.S_ISREG(status.st_mode):
-        raise errors.UnsupportedMedia("That is a folder or a device, not a file.")
+        raise errors.UnsupportedMedia(f"{path} is a device, not a file.", hint=LOOK_AT_PATH)
     if status.st_size == 0:
         raise errors.UnsupportedMedia("The file is empty.")
     if status.st_size > limits.max_bytes:

@@ -11,7 +11,7 @@ from tests.inference import clips
 
 
 def read(path, seconds):
-    with open_frames(path, Fraction(seconds)) as frames:
+    with open_frames(path, seconds and Fraction(seconds)) as frames:
         shown = list(frames)
     return frames, shown
 
@@ -196,6 +196,45 @@ def test_pictures_that_cannot_be_decoded_are_passed_over(tmp_path):
     frames, shown = read(path, Fraction(40, 25))
     assert len(shown) >= 39
     assert shown[-1].time + shown[-1].duration == 40 * frames.film.time_base.denominator // 25
+
+
+def damaged(path, at, size, **film):
+    """A film of 60 pictures with `size` bytes turned over at a place between 0 and 1."""
+    data = bytearray(clips.film(path, clips.numbered(60, 128, 96), **film).read_bytes())
+    start = int(len(data) * at)
+    end = min(start + size, data.rfind(b"moov") % len(data))  # the index stays whole
+    data[start:end] = bytes(byte ^ 0xA5 for byte in data[start:end])
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("at", [0.3, 0.5])
+def test_lost_pictures_are_held_in_their_places_both_ways(tmp_path, at):
+    path = damaged(tmp_path / "a.mp4", at, 300, options={"g": "15"})
+    frames, shown = read(path, Fraction(100, 25))
+    assert frames.unreadable > 0
+    assert [frame.number for frame in shown] == there_and_back(60, 100)
+    assert {frame.duration * frames.film.time_base for frame in shown} == {Fraction(1, 25)}
+    seen = told(shown)
+    there, back = seen[:60], seen[60:]
+    held = [n for n in range(60) if there[n] != n]
+    assert held
+    assert all(there[n] == there[n - 1] for n in held)
+    assert held[-1] < held[0] + 15  # the next key frame mends it
+    assert back == [there[frame.number] for frame in shown[60:]]
+
+
+def test_where_a_damaged_container_loses_packets_time_goes_on(tmp_path):
+    path = damaged(tmp_path / "a.ts", 1 / 3, 300, options={"g": "25"})
+    frames, shown = read(path, None)
+    assert sum(f.duration for f in shown) * frames.film.time_base == Fraction(60, 25)
+    assert told(shown)[-1] == 59
+
+
+def test_a_film_of_which_too_much_is_lost_is_damaged(tmp_path):
+    path = damaged(tmp_path / "a.mp4", 0.25, 20_000, options={"g": "60"})
+    with pytest.raises(errors.DamagedMedia, match="can't be decoded"):
+        read(path, Fraction(60, 25))
 
 
 def test_a_film_that_ends_long_before_it_should_is_damaged(tmp_path):

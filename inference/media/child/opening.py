@@ -9,6 +9,7 @@ import av
 from av.container import InputContainer
 from av.stream import Disposition
 
+from inference.media.child.references import refuse_references
 from inference.media.child.refusals import Refused
 from inference.media.formats import AUDIO_DECODERS, DEMUXERS, SIGNATURES, VIDEO_DECODERS
 from inference.media.limits import MediaLimits
@@ -49,6 +50,7 @@ class Source:
 @contextlib.contextmanager
 def opened(fd: int) -> Iterator[InputContainer]:
     """The file's container. Refuses whatever is not on the lists, before it is parsed."""
+    refuse_references(fd)
     try:
         container = av.open(
             Source(fd),

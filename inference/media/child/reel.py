@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
-from av.container import InputContainer
 
 from inference.media import wire
 from inference.media.child import opening
+from inference.media.child.decoding import Decoding
 from inference.media.child.refusals import Refused
 from inference.media.child.upright import Upright
 from inference.media.limits import MEBIBYTE, MediaLimits
@@ -39,16 +39,20 @@ class Reel:
     _packets: int = 0
 
     def forwards(self) -> Iterator[av.VideoFrame]:
-        """All frames from the first; the first pass also notes their times."""
+        """All frames from the first; the first pass also notes their times and what was lost."""
         first_pass = not self.stamps
         with opening.opened(self.fd) as container:
             stream = opening.video_stream(container, self.limits)
-            for number, frame in enumerate(self._decoded(container, stream, count=first_pass)):
+            decoding = Decoding(container, stream, self._beat)
+            for number, exposure in enumerate(decoding):
                 if first_pass:
-                    self.stamps.append(stamp(frame))
+                    self.stamps.append(exposure.time)
+                    self.unreadable = decoding.lost
                 elif number >= len(self.stamps):
                     return
-                yield frame
+                yield exposure.frame
+            if first_pass:
+                self.unreadable = decoding.lost
 
     def backwards(self, shape: Upright) -> Iterator[tuple[int, Load]]:
         """(number, what gives its planes, once) of all frames from the end; after a first pass.
@@ -66,7 +70,7 @@ class Reel:
 
     def _stretch(self, low: int, high: int, shape: Upright) -> dict[int, list[Plane]]:
         """Planes of frames low to high: by seeking, and counted from the start if that fails."""
-        if self._seekable():
+        if self._seekable:
             for start in (low, max(0, low - SECOND_TRY_FRAMES)):
                 found = self._sought(start, low, high, shape)
                 if len(found) == high - low + 1:
@@ -79,6 +83,7 @@ class Reel:
                 return found
         raise Refused("damaged_media", "The file can't be read twice alike.")
 
+    @functools.cached_property
     def _seekable(self) -> bool:
         pairs = itertools.pairwise(self.stamps)
         return all(a is not None and b is not None and a < b for a, b in pairs)
@@ -92,36 +97,18 @@ class Reel:
                 container.seek(self.stamps[start] or 0, stream=stream)
             except av.error.FFmpegError:
                 return {}
-            for frame in self._decoded(container, stream):
-                if frame.pts in wanted:
-                    found[wanted[frame.pts]] = shape.planes(frame)
-                if frame.pts is not None and frame.pts >= self.stamps[high]:
+            for exposure in Decoding(container, stream, self._beat):
+                if exposure.time in wanted:
+                    found[wanted[exposure.time]] = shape.planes(exposure.frame)
+                if exposure.time is not None and exposure.time >= self.stamps[high]:
                     break
         return found
-
-    def _decoded(
-        self, container: InputContainer, stream: av.VideoStream, *, count: bool = False
-    ) -> Iterator[av.VideoFrame]:
-        """Frames in the order of display; packets that can't be decoded are passed over."""
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.error.InvalidDataError:
-                self.unreadable += count
-                continue
-            self._beat()
-            yield from frames
 
     def _beat(self) -> None:
         """Tell the parent now and then that decoding goes on while no frame is given out."""
         self._packets += 1
         if self._packets % BEAT_PACKETS == 0:
             wire.send(REPLY, {"kind": "beat"})
-
-
-def stamp(frame: av.VideoFrame) -> int | None:
-    """The frame's time in ticks of its stream; AVI knows only the order of decoding."""
-    return frame.dts if frame.pts is None else frame.pts
 
 
 def usual_rate(stream: av.VideoStream) -> Fraction:

@@ -15,7 +15,8 @@ from inference.media import wire
 from inference.media.child import opening
 from inference.media.child.beginning import beginning, delay
 from inference.media.child.clock import Clock, ticks
-from inference.media.child.reel import Load, Reel, stamp, usual_rate
+from inference.media.child.decoding import stamp
+from inference.media.child.reel import Load, Reel, usual_rate
 from inference.media.child.refusals import Refused
 from inference.media.child.upright import Upright
 from inference.media.limits import MediaLimits

@@ -1,0 +1,132 @@
+"""Pictures of a stream in the order of display, through whatever damage the file has."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+
+from inference.media.child.refusals import Refused
+
+# The demuxer may stumble so often before the file counts as unreadable from there on.
+MOST_STUMBLES = 100
+# One picture that would stand for longer in place of lost ones is no film any more.
+LONGEST_HOLD_SECONDS = 5
+MOST_LOST = Fraction(1, 4)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """A picture at its time, in ticks of its stream; `held`: the one before it, in the place of
+    one that is lost."""
+
+    time: int | None
+    frame: av.VideoFrame
+    held: bool = False
+
+
+class Decoding:
+    """Iterate once. Where a picture can't be decoded, or only by guessing, the one before it is
+    held in its place: numbers and times stay those of an undamaged film.
+
+    `lost` counts such pictures, and errors that left no trace in the order of pictures. Raises
+    Refused when too much is lost to call the rest a film.
+    """
+
+    def __init__(
+        self, container: InputContainer, stream: av.VideoStream, beat: Callable[[], None]
+    ) -> None:
+        self._container, self._stream, self._beat = container, stream, beat
+        self.lost = self.shown = 0
+        self._damaged = False
+        self._last: Exposure | None = None
+        self._whole: Exposure | None = None  # the last that was not held
+        self._expected: list[int] = []  # times of packets whose picture hasn't come, as a heap
+
+    def __iter__(self) -> Iterator[Exposure]:
+        for packet in self._packets():
+            if packet.pts is not None and packet.size and not packet.is_discard:
+                heapq.heappush(self._expected, packet.pts)
+            for frame in self._decoded(packet):
+                yield from self._taken(frame)
+        if self._damaged:
+            yield from self._held(before=None)
+        if self.lost > max(1, MOST_LOST * self.shown) and self._seconds_lost() > 1:
+            raise Refused("damaged_media", "Too many pictures of the file can't be decoded.")
+
+    def _packets(self) -> Iterator[av.Packet]:
+        """The stream's packets, on through errors of the container."""
+        packets, stumbles = self._container.demux(self._stream), 0
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError as error:
+                stumbles += 1
+                if isinstance(error, MemoryError) or stumbles > MOST_STUMBLES:
+                    raise
+                self._damaged = True
+                packets = self._container.demux(self._stream)
+                continue
+            self._beat()
+            yield packet
+
+    def _decoded(self, packet: av.Packet) -> list[av.VideoFrame]:
+        try:
+            return list(packet.decode())
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            self._damaged = True
+            # Without a time nobody can tell where it was: only the count knows of it.
+            self.lost += packet.pts is None
+            return []
+
+    def _taken(self, frame: av.VideoFrame) -> Iterator[Exposure]:
+        time = stamp(frame)
+        if time is not None:
+            yield from self._held(before=time)
+        guessed = frame.is_corrupt and self._last is not None
+        self._damaged |= guessed
+        yield self._shown(
+            Exposure(time, self._last.frame, True) if guessed else Exposure(time, frame)
+        )
+
+    def _held(self, before: int | None) -> Iterator[Exposure]:
+        """The last picture at the times of those that were lost before this time."""
+        while self._expected and (before is None or self._expected[0] <= before):
+            time = heapq.heappop(self._expected)
+            # Undamaged, some packets have no picture by right: hidden references, lead-ins.
+            if self._damaged and time != before and self._last and time > (self._last.time or 0):
+                yield self._shown(Exposure(time, self._last.frame, True))
+
+    def _shown(self, exposure: Exposure) -> Exposure:
+        self._last = exposure
+        self.shown += 1
+        if exposure.held:
+            self.lost += 1
+            self._check_hold(exposure)
+        else:
+            self._whole = exposure
+        return exposure
+
+    def _check_hold(self, exposure: Exposure) -> None:
+        if self._whole is None or self._whole.time is None or exposure.time is None:
+            return
+        held = (exposure.time - self._whole.time) * Fraction(self._stream.time_base)
+        if held > LONGEST_HOLD_SECONDS:
+            raise Refused(
+                "damaged_media",
+                f"More than {LONGEST_HOLD_SECONDS} seconds of the file can't be decoded.",
+            )
+
+    def _seconds_lost(self) -> Fraction:
+        return self.lost / Fraction(self._stream.average_rate or 25)
+
+
+def stamp(frame: av.VideoFrame) -> int | None:
+    """The frame's time in ticks of its stream; AVI knows only the order of decoding."""
+    return frame.dts if frame.pts is None else frame.pts
