@@ -11,13 +11,13 @@ class MediaLimits:
 
     max_side: int = 4096
     max_pixels: int = 4096 * 2304
-    max_seconds: int = 3600
+    max_seconds: int = 6 * 3600
     max_frame_rate: int = 240
     max_bytes: int = 8 << 30
     # Of the media process: address space, and processor seconds in all. A 4K HEVC decoder with
-    # its reference pictures needs about 1 GiB.
+    # its reference pictures needs about 1 GiB; an hour of 1080p about 1200 seconds.
     memory_bytes: int = 3072 * MEBIBYTE
-    cpu_seconds: int = 7200
+    cpu_seconds: int = 12 * 3600
     # No message for so long means that the file leads the decoder nowhere.
     silence_seconds: int = 60
 

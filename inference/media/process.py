@@ -160,8 +160,12 @@ class MediaProcess:
         except subprocess.TimeoutExpired:  # it closed its pipe and lives on: not a decoder's way
             self._process.kill()
             return self._broken()
-        if status in (-signal.SIGXCPU, -signal.SIGKILL):
+        if status == -signal.SIGXCPU:
             return errors.MediaTimeout("Reading the file took more work than is allowed.")
+        if status == -signal.SIGKILL:  # never by its own limits, see sandbox.ration()
+            return errors.EngineFault(
+                "The media process was killed from outside; the machine may be out of memory."
+            )
         if status < 0:
             return errors.DamagedMedia(f"The decoder broke on this file (signal {-status}).")
         return errors.EngineFault(f"The media process ended early (exit code {status}).")

@@ -28,6 +28,7 @@ NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
 X32_CALLS = 0x40000000  # x86-64's second numbering of the same calls
 CLONE_THREAD = 0x00010000
 MAX_OPEN_FILES = 64
+GRACE_SECONDS = 5
 
 
 class SandboxUnavailable(Exception):
@@ -56,13 +57,16 @@ def confine(rations: Rations) -> None:
 def ration(rations: Rations) -> None:
     limits = {
         resource.RLIMIT_AS: rations.memory_bytes,
-        resource.RLIMIT_CPU: rations.cpu_seconds,
         resource.RLIMIT_FSIZE: rations.file_bytes,
         resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
         resource.RLIMIT_CORE: 0,
     }
     for name, value in limits.items():
         resource.setrlimit(name, (value, value))
+    # With equal limits the kernel would kill at once, as it does when memory is out; so the
+    # first sign is SIGXCPU, by which the parent tells the two apart.
+    seconds = rations.cpu_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + GRACE_SECONDS))
 
 
 def die_with_parent(parent: int) -> None:

@@ -1,10 +1,17 @@
 """Each case runs code in a process that has confined itself as the media process does."""
 
+import os
+import signal
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
+from inference import errors
+from inference.media import MediaLimits, open_frames, probe
+from tests.inference import clips
 
 ROOT = Path(__file__).parents[2]
 CONFINED = """
@@ -70,8 +77,36 @@ def test_memory_has_an_end(tmp_path):
     assert confined("bytearray(2 << 30)", tmp_path).stdout == "MemoryError\n"
 
 
-def test_processor_time_has_an_end(tmp_path):
-    assert confined("while True: pass", tmp_path).returncode < 0
+def test_processor_time_has_an_end_with_a_signal_of_its_own(tmp_path):
+    assert confined("while True: pass", tmp_path).returncode == -signal.SIGXCPU
+
+
+def test_too_much_work_is_the_files_fault(tmp_path):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(2))
+    limits = MediaLimits(cpu_seconds=1)
+    with (
+        open_frames(path, Fraction(10**6), limits=limits) as frames,
+        pytest.raises(errors.MediaTimeout, match="more work"),
+    ):
+        for _ in frames:
+            pass
+
+
+def test_a_kill_from_outside_is_not_the_files_fault(tmp_path):
+    """As the kernel does when the machine is out of memory."""
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(2))
+    with open_frames(path, Fraction(10**6)) as frames:
+        next(iter(frames))
+        os.kill(frames._process._process.pid, signal.SIGKILL)
+        with pytest.raises(errors.EngineFault, match="killed"):
+            for _ in frames:
+                pass
+
+
+def test_more_memory_than_allowed_is_refused(tmp_path):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(2, 1280, 720))
+    with pytest.raises(errors.MediaTooLarge, match="memory"):
+        probe(path, limits=MediaLimits(memory_bytes=100 << 20))
 
 
 def test_output_has_an_end(tmp_path):
