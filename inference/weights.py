@@ -72,6 +72,11 @@ class Checkpoint(Generic[Network]):
             del piece, placed  # or its pages would stay until the next one is there
         return network.eval().requires_grad_(False)
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the weights, in the order of pieces()."""
+        weights = self.pick(read_weights(self.path))
+        return {name: tuple(weight.shape) for name, weight in weights.items()}
+
     def pieces(self) -> Iterator[dict[str, Tensor]]:
         """The weights under the network's names; see weight_files.in_pieces."""
         return in_pieces(self.path, self.pick)
