@@ -1,5 +1,6 @@
 """Are these two files a film and a voice? Asked before anything heavy is loaded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,15 @@ class Inputs:
     audio: MediaInfo
 
 
-def check_inputs(video: Path, audio: Path) -> Inputs:
-    """Probe both. Raises NoVideo, NoAudio, and what probe() raises."""
+def check_inputs(video: Path, audio: Path, more: Sequence[Path] = ()) -> Inputs:
+    """Probe them all; more: sounds that single speakers have. Raises NoVideo, NoAudio, and what
+    probe() raises."""
     inputs = Inputs(probe(video), probe(audio))
     if inputs.video.video is None:
         raise NoVideo("The video file has no video stream.")
     if inputs.audio.audio is None:
         raise NoAudio("The audio file has no sound stream.")
+    for sound in more:
+        if probe(sound).audio is None:
+            raise NoAudio(f"The speaker's sound {sound.name} has no sound stream.")
     return inputs

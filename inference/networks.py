@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,12 +17,14 @@ import torch
 from torch import Tensor
 
 from inference import vae
+from inference.acceleration import told
 from inference.checkpoint import Model
 from inference.diffusion import conditions, denoise, posterior_noise, shared_noise
 from inference.errors import BadOption
 from inference.mask import draw_mask, latent_mask
 from inference.options import SyncOptions
 from inference.stopwatch import Stopwatch
+from inference.whisper import AudioEncoder
 
 PIXELS_PER_LATENT = 8
 STAND_IN_RESOLUTION = 256
@@ -47,8 +50,9 @@ class Request:
 
 
 class Network(Protocol):
-    """mask: (R, R), 1 = keep. finder: of faces. has_spare: whether a second try in higher
-    precision may help."""
+    """mask: (R, R), 1 = keep. finder, files: of faces, see faces.make_finder(). encoder: None if it
+    hears nothing. has_spare: whether a second try in higher precision may help. stand_in: what
+    stands in a model's place, empty for a model. remark: what a report should say of how it ran."""
 
     @property
     def resolution(self) -> int: ...
@@ -60,10 +64,22 @@ class Network(Protocol):
     def finder(self) -> str: ...
 
     @property
+    def files(self) -> Mapping[str, Path]: ...
+
+    @property
+    def encoder(self) -> AudioEncoder | None: ...
+
+    @property
     def device(self) -> str: ...
 
     @property
     def has_spare(self) -> bool: ...
+
+    @property
+    def stand_in(self) -> str: ...
+
+    @property
+    def remark(self) -> str: ...
 
     def paint(self, request: Request, watch: Stopwatch, *, precise: bool = False) -> Tensor:
         """(f, 3, R, R) in about -1..1, fp32 on the CPU. Raises Canceled."""
@@ -75,16 +91,22 @@ class Network(Protocol):
 class LatentSync:
     """A loaded model."""
 
+    stand_in = ""
+
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.resolution, self.mask = model.resolution, model.mask
-        self.finder, self.device = model.finder, str(model.device)
+        self.resolution, self.mask, self.encoder = model.resolution, model.mask, model.encoder
+        self.finder, self.files, self.device = model.finder, model.files, str(model.device)
         self._side = model.resolution // PIXELS_PER_LATENT
         self._noise: dict[int, Tensor] = {}
 
     @property
     def has_spare(self) -> bool:
         return self.model.dtype is not torch.float32
+
+    @property
+    def remark(self) -> str:
+        return str(told(self.model.unet)["note"] or "")
 
     def to_mapping(self) -> dict[str, Any]:
         return dict(self.model.to_mapping())
@@ -108,6 +130,7 @@ class LatentSync:
                 request.heard,
                 steps=options.steps,
                 guidance=options.guidance,
+                speed=options.speed,
                 should_cancel=request.should_cancel,
                 on_step=on_step and (lambda step, _: on_step(step)),
             )
@@ -122,14 +145,11 @@ class LatentSync:
     def _conditions(self, request: Request) -> Tensor:
         pixels = torch.from_numpy(request.faces).permute(0, 3, 1, 2).float() / 127.5 - 1
         seed, places, side = request.options.seed, request.places, self._side
-        masked = vae.encode(
-            self.model.vae,
-            pixels * self.mask,
+        noise = (
             posterior_noise(seed, places, "masked", side),
+            posterior_noise(seed, places, "reference", side),
         )
-        reference = vae.encode(
-            self.model.vae, pixels, posterior_noise(seed, places, "reference", side)
-        )
+        masked, reference = vae.encode_pair(self.model.vae, pixels, self.mask, noise)
         return conditions(latent_mask(self.mask, side), masked, reference)
 
 
@@ -166,14 +186,21 @@ class StandIn:
     resolution: int = STAND_IN_RESOLUTION
     seconds: float = 0.0
     finder: str = "builtin"
+    files: Mapping[str, Path] = field(default_factory=dict)
+    encoder: AudioEncoder | None = None
     device: str = "none"
     has_spare: bool = False
+    remark: str = ""
     mask: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         if self.name not in TRICKS:
             raise BadOption(f"The option network is one of {', '.join(TRICKS)}; not {self.name!r}.")
         self.mask = draw_mask(self.resolution)
+
+    @property
+    def stand_in(self) -> str:
+        return self.name
 
     def to_mapping(self) -> dict[str, Any]:
         label = f"no model ({self.name})"

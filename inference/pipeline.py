@@ -1,31 +1,43 @@
 """A film and a voice in, the lip-synced film out: window by window, nothing kept but the window."""
 
-import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from torch import Tensor
-
-from inference.audio import speech_features
+from inference.align import Aligner
+from inference.audio import Heard, hear
+from inference.blend import Blender
 from inference.checkpoint import Model
-from inference.diffusion import WINDOW_FRAMES
-from inference.errors import Canceled, EngineFault, NoFace
+from inference.errors import BadOption, Canceled, EngineFault
+from inference.faces import Face, Finder, make_finder
+from inference.faces.face import Rgb
+from inference.faces.scout import Scout
+from inference.filming import Filming
 from inference.inputs import check_inputs
 from inference.media import Frames, Sound, open_frames, read_sound
-from inference.media.source import Film, Frame
-from inference.media.writer import Writer
+from inference.media.encoding import Encoding
+from inference.media.joining import join
+from inference.media.source import Film
+from inference.networks import Network, network_of
 from inference.options import SyncOptions
 from inference.painter import Painter
-from inference.result import SyncResult, sha256_of, stretches
+from inference.report.measures import Measures
+from inference.reporting import Facts, result_of
+from inference.result import SyncResult, sha256_of
+from inference.segments import Earlier, Edit, Recipe, Segment, Shelf, frames_in_segment, move
+from inference.silence import Gate
+from inference.stages import Stages
 from inference.stopwatch import Stopwatch
+from inference.windows import Cutter, Layer, Voice
 
 OnProgress = Callable[[str, int, int | None], None]
 ShouldCancel = Callable[[], bool]
+Seconds = tuple[Fraction, Fraction]
 
 
 def sync(
@@ -33,25 +45,33 @@ def sync(
     audio: Path,
     out: Path,
     *,
-    model: Model,
+    model: Model | Network,
     options: SyncOptions,
     workdir: Path,
     on_progress: OnProgress | None = None,
     should_cancel: ShouldCancel | None = None,
+    segments: Path | None = None,
+    part: Seconds | None = None,
 ) -> SyncResult:
     """Write `out`: the video's frames with mouths that speak the audio, and the audio itself.
 
-    It lasts as long as the sound (within one frame, see media.open_frames), at the video's own
-    frame rate and size. on_progress(stage, done, total) is called with "probe", "audio",
-    "generate" (frames) and "finish"; should_cancel() is asked before each denoising step.
+    How long it lasts is the option `length`; its frames are the video's own unless `frame_rate`
+    says otherwise. on_progress(stage, done, total) is called with "probe", "audio", "generate"
+    (frames) and "finish"; should_cancel() is asked before each denoising step, and often while
+    there is none.
+
+    segments: a folder that keeps the finished parts of the result, made if it isn't there; a run
+    that finds some of the same inputs, options and model there goes on after them. part: from and
+    to, in seconds of the result: make only the frames that begin there anew, with these options,
+    and join them with the earlier result in `segments`, whose other frames stay as they are.
 
     Raises an EngineError; then `out` is what it was before. Temporary files lie in one folder
     under `workdir`, which is gone afterwards whatever happens.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="sync-", dir=workdir) as folder:
-            run = Run(model, options, Path(folder), on_progress, should_cancel)
-            return run.sync(video, audio, out)
+            run = Run(network_of(model), options, Path(folder), on_progress, should_cancel)
+            return run.sync(video, audio, out, segments, part)
     except OSError as error:
         raise EngineFault(
             f"The result could not be written: {error.strerror or error}.",
@@ -59,126 +79,251 @@ def sync(
         ) from error
 
 
+@dataclass(frozen=True)
+class Hearing:
+    """A sound, and what the network hears of it."""
+
+    sound: Sound
+    heard: Heard | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What there is to do. recipe: for the records of what is made. options: by layer, see
+    windows.Cutter. before, after: finished segments that stay. edits: all parts made anew, this
+    one included. until: the place of the first frame that isn't made."""
+
+    recipe: Mapping[str, Any]
+    options: Sequence[SyncOptions]
+    before: Sequence[Segment] = ()
+    after: Sequence[Segment] = ()
+    edits: Sequence[Edit] = ()
+    until: int | None = None
+
+    @property
+    def first(self) -> int:
+        return self.before[-1].first + self.before[-1].frames if self.before else 0
+
+
 @dataclass
 class Run:
     """One synchronization. folder: its own, for temporary files."""
 
-    model: Model
+    network: Network
     options: SyncOptions
     folder: Path
     on_progress: OnProgress | None = None
     should_cancel: ShouldCancel | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
-    synced: int = 0
-    passed: list[int] = field(default_factory=list)
 
-    def sync(self, video: Path, audio: Path, out: Path) -> SyncResult:
+    def sync(
+        self, video: Path, audio: Path, out: Path, segments: Path | None, part: Seconds | None
+    ) -> SyncResult:
+        if part is not None and segments is None:
+            raise BadOption("To make a part anew, name the folder with the earlier segments.")
         self._tell("probe", 0, 1)
         with self.watch("probe"):
-            check_inputs(video, audio)
-        sound, rows = self._hear(audio)
-        made = self.folder / "result.mp4"
-        with (
-            open_frames(video, sound.duration) as frames,
-            Writer(made, frames.film, sound) as film,
-        ):
-            painter = Painter(self.model, self.options, rows, self.watch, self.should_cancel)
-            self._paint_all(frames, painter, film, sound.duration)
-            self._check_length(film, frames.film, sound.duration)
-        self._tell("finish", 0, 1)
-        with self.watch("finish"):
-            result = self._result(made, out, film, frames)
-            deliver(made, out)
-        self._tell("finish", 1, 1)
-        return result
+            check_inputs(video, audio, [Path(path) for path in sounds_of(self.options)])
+        with self._shelf(segments) as shelf:
+            job = self._job(video, audio, shelf, segments is not None, part)
+            return self._make(video, out, self._hear_all(audio, job), shelf, job)
 
-    def _hear(self, audio: Path) -> tuple[Sound, Tensor]:
-        """The sound, and the rows that the network hears."""
-        self._tell("audio", 0, None)
-        with self.watch("audio"):
-            sound = read_sound(audio, self.folder / "sound")
-            waveform = sound.samples.astype(np.float32) / np.float32(32768)
-            rows = speech_features(waveform, self.model.encoder, self._heard)
-        return sound, rows
+    # What there is to do
+
+    @contextmanager
+    def _shelf(self, folder: Path | None) -> Iterator[Shelf]:
+        if folder is None:
+            own = self.folder / "segments"
+            own.mkdir()
+            yield Shelf(own)
+            return
+        folder.mkdir(exist_ok=True)
+        shelf = Shelf(folder)
+        with shelf.locked():
+            yield shelf
+
+    def _job(self, video: Path, audio: Path, shelf: Shelf, kept: bool, part: Seconds | None) -> Job:
+        if not kept:
+            return Job({}, [self.options])
+        with self.watch("probe"):
+            recipe = Recipe(
+                video=sha256_of(video),
+                audio=sha256_of(audio),
+                sounds=_hashes(self.options),
+                options=self.options,
+                model=self.network.to_mapping(),
+                device=self.network.device,
+            )
+            if part is not None:
+                return _anew(shelf.earlier(recipe), recipe, part)
+            return Job(recipe.to_mapping(), [self.options], shelf.finished(recipe))
+
+    # What is heard
+
+    def _hear(self, audio: Path, number: int) -> Hearing:
+        """number: of the sound, for its files in the folder."""
+        folder = self.folder / f"sound{number}"
+        folder.mkdir()
+        sound = read_sound(audio, folder / "packets")
+        if self.network.encoder is None:
+            return Hearing(sound, None)
+        heard = hear(sound.samples, self.network.encoder, folder, self._heard)
+        return Hearing(sound, heard)
 
     def _heard(self, done: int, total: int) -> None:
         self._check_canceled()
         self._tell("audio", done, total)
 
-    def _paint_all(self, frames: Frames, painter: Painter, film: Writer, seconds: Fraction) -> None:
-        total = max(1, round(seconds * frames.film.rate))
-        for window in self._windows(frames):
-            self._check_canceled()
-            done, count = film.frames, len(window)
+    def _hear_all(self, audio: Path, job: Job) -> dict[str | None, Hearing]:
+        """The common sound, under None, and those that speakers have of their own."""
+        own = dict.fromkeys(sound for options in job.options for sound in sounds_of(options))
+        files: dict[str | None, Path] = {None: audio} | {path: Path(path) for path in own}
+        self._tell("audio", 0, None)
+        with self.watch("audio"):
+            return {
+                key: self._hear(file, number) for number, (key, file) in enumerate(files.items())
+            }
 
-            def stepped(step: int, done: int = done, count: int = count) -> None:
-                made = done + count * (step + 1) // self.options.steps
-                self._tell("generate", min(made, total), total)
+    # The work
 
-            painted = painter.paint(window, done, frames.film.time_base, stepped)
-            self.synced += len(painted)
-            self.passed += sorted(set(range(done, done + count)) - set(painted))
-            with self.watch("write"):
-                for frame in window:
-                    film.write(frame)
-            self._tell("generate", min(film.frames, total), total)
-        if not self.synced:
-            raise NoFace("No frame of the video shows a face that can be used.")
-
-    def _windows(self, frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-        """As many frames as the network takes at once; the last window has what remains."""
-        source, over = iter(frames), False
-        while not over:
-            window: list[Frame] = []
-            with self.watch("read"):
-                while len(window) < WINDOW_FRAMES and not over:
-                    frame = next(source, None)
-                    over = frame is None
-                    window += [frame] if frame else []
-            if window:
-                yield window
-
-    def _check_length(self, film: Writer, source: Film, seconds: Fraction) -> None:
-        """Whatever went wrong unseen, a film of the wrong length is never called a result."""
-        if abs(film.seconds - seconds) > 1 / source.rate:
-            raise EngineFault(
-                f"The result lasts {float(film.seconds):.3f} seconds;"
-                f" the sound lasts {float(seconds):.3f}."
+    def _make(
+        self,
+        video: Path,
+        out: Path,
+        sounds: Mapping[str | None, Hearing],
+        shelf: Shelf,
+        job: Job,
+    ) -> SyncResult:
+        common = sounds[None].sound
+        with ExitStack() as stack:
+            frames = stack.enter_context(
+                open_frames(
+                    video,
+                    common.duration,
+                    length=self.options.length,
+                    frame_rate=self.options.frame_rate,
+                    first=job.first,
+                )
             )
+            scouts = Scouts(video, self.network, self.watch)
+            stack.callback(scouts.close)
+            layers = [
+                Layer(options, scouts.of(options).plan, _voices(options, sounds, frames.film))
+                for options in job.options
+            ]
+            making = self._aside(shelf, job)
+            made, stages = self._work(frames, layers, scouts, making, job)
+            segments = [*job.before, *made, *job.after]
+            self._check_length(frames.film, segments, common.duration)
+            measures = Measures(self.network.mask)
+            for segment in segments:
+                measures.absorb(dict(segment.measures))
+            scout = scouts.of(job.options[-1])
+            if not _has_face(measures):
+                making.clear()
+                raise scout.no_face()
+            _keep(made, making, shelf)
+            shelf.close(segments[-1].first + segments[-1].frames, job.edits)
+            self._tell("finish", 0, 1)
+            with self.watch("finish"):
+                film = self.folder / "result.mp4"
+                files = [shelf.file(segment.number) for segment in segments]
+                join(files, frames.film, common, film)
+            facts = Facts(
+                network=self.network,
+                options=self.options,
+                edits=job.edits,
+                film=frames.film,
+                sound=common,
+                segments=segments,
+                measures=measures,
+                made=film,
+                source_frames=stages.source_frames,
+                unreadable=frames.unreadable,
+                faces=scout.faces_json(),
+                face_device=scout.finder.device,
+                watch=self.watch,
+            )
+            result = result_of(facts, out)
+            move(film, out)
+            self._tell("finish", 1, 1)
+            return result
 
-    def _result(self, made: Path, out: Path, film: Writer, frames: Frames) -> SyncResult:
-        return SyncResult(
-            path=out,
-            frames=film.frames,
-            synced_frames=self.synced,
-            passed_through=stretches(self.passed),
-            frame_rate=frames.film.rate,
-            duration=film.seconds,
-            width=frames.film.width,
-            height=frames.film.height,
-            size_bytes=made.stat().st_size,
-            sha256=sha256_of(made),
-            model=dict(self.model.to_mapping()),
-            device=str(self.model.device),
-            steps=self.options.steps,
-            guidance=self.options.guidance,
-            seed=self.options.seed,
-            stage_seconds=self.watch.to_mapping(),
-            warnings=self._warnings(frames),
+    def _work(
+        self, frames: Frames, layers: Sequence[Layer], scouts: "Scouts", making: Shelf, job: Job
+    ) -> tuple[list[Segment], Stages]:
+        film = frames.film
+        size = frames_in_segment(film.rate)
+        measures = MeasuresBySegment(self.network, size)
+        filming = Filming(
+            making,
+            film,
+            Encoding(self.options.codec, self.options.quality, self.options.exact_size),
+            job.recipe,
+            size,
+            measures.numbered,
+            before=job.before[-1] if job.before else None,
+            edits=job.edits,
         )
+        stages = Stages(
+            frames=frames,
+            cutter=Cutter(
+                layers,
+                Aligner(self.network.resolution),
+                film.time_base,
+                self.watch,
+                edits=[(edit.start, edit.end) for edit in job.edits],
+            ),
+            painter=Painter(self.network, layers, measures.of, self.watch, self.should_cancel),
+            blenders=[
+                Blender(self.network.mask, color_match=layer.options.color_match)
+                for layer in layers
+            ],
+            filming=filming,
+            measures=measures.of,
+            watch=self.watch,
+            first=job.first,
+            until=job.until,
+            stops=[scouts.close],
+        )
+        total = self._expected(film, layers[0].voices[None].duration)
+        done = 0
 
-    def _warnings(self, frames: Frames) -> list[str]:
-        warnings = []
-        if self.passed:
-            warnings.append(
-                f"{len(self.passed)} frames without a usable face were left as they were."
+        def on_frames(painted: int) -> None:
+            nonlocal done
+            done = max(done, job.first + painted)
+            self._tell("generate", min(done, total), total)
+
+        stages.run(self._check_canceled, on_frames)
+        return filming.segments, stages
+
+    def _aside(self, shelf: Shelf, job: Job) -> Shelf:
+        """An earlier result stays whole until all that replaces a part of it is there."""
+        if not job.edits:
+            return shelf
+        folder = self.folder / "anew"
+        folder.mkdir()
+        return Shelf(folder)
+
+    def _expected(self, film: Film, sound: Fraction) -> int:
+        """About how many frames the result has, for who watches it being made."""
+        seconds = sound
+        if film.seconds is not None and self.options.length in ("cut", "video"):
+            seconds = film.seconds if self.options.length == "video" else min(sound, film.seconds)
+        return max(1, round(seconds * film.rate))
+
+    def _check_length(self, film: Film, segments: Sequence[Segment], sound: Fraction) -> None:
+        """Whatever went wrong unseen, a film of the wrong length is never called a result."""
+        if not segments:
+            raise EngineFault("The result has no frames.")
+        lasts = segments[-1].end * film.time_base
+        frame = 1 / film.rate
+        short = self.options.length in ("audio", "loop", "hold") and lasts < sound - frame
+        long = self.options.length != "video" and lasts > sound + frame
+        if short or long:
+            raise EngineFault(
+                f"The result lasts {float(lasts):.3f} seconds; the sound lasts {float(sound):.3f}."
             )
-        if frames.unreadable:
-            warnings.append(
-                f"{frames.unreadable} pictures of the video could not be read;"
-                " the ones before them were shown longer."
-            )
-        return warnings
 
     def _check_canceled(self) -> None:
         if self.should_cancel and self.should_cancel():
@@ -189,14 +334,129 @@ class Run:
             self.on_progress(stage, done, total)
 
 
-def deliver(made: Path, out: Path) -> None:
-    """Put the finished file at its place, whole or not at all, on another disk too."""
-    with suppress(OSError):
-        made.replace(out)
-        return
-    part = out.with_name(f".{out.name}.part")
-    try:
-        shutil.copyfile(made, part)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+def _keep(made: Sequence[Segment], making: Shelf, shelf: Shelf) -> None:
+    if making is not shelf:
+        for segment in made:
+            shelf.put(segment, making.file(segment.number))
+
+
+def sounds_of(options: SyncOptions) -> list[str]:
+    """Files that speakers of the option `face` have of their own."""
+    turns = options.face if isinstance(options.face, tuple) else ()
+    return [turn.sound for turn in turns if turn.sound is not None]
+
+
+def _hashes(options: SyncOptions) -> dict[str, str]:
+    return {path: sha256_of(Path(path)) for path in sounds_of(options)}
+
+
+def _anew(earlier: Earlier, recipe: Recipe, part: Seconds) -> Job:
+    edit = Edit(*part, recipe.options, recipe.sounds)
+    edits = [*earlier.edits, edit]
+    if not 0 <= edit.start < edit.end:
+        raise BadOption("The part to make anew must begin at 0 seconds or later, and end later.")
+    for each in (earlier.recipe, *earlier.edits):
+        if dict(each.sounds) != _hashes(each.options):
+            raise BadOption("A speaker's sound of the earlier result is another file by now.")
+    touched = [segment for segment in earlier.segments if edit.touches(*segment.span)]
+    if not touched:
+        raise BadOption("The part to make anew lies after the end of the result.")
+    first, last = touched[0].number, touched[-1].number
+    after = earlier.segments[last + 1 :]
+    return Job(
+        recipe=earlier.recipe.to_mapping(),
+        options=[earlier.recipe.options, *(each.options for each in edits)],
+        before=earlier.segments[:first],
+        after=after,
+        edits=edits,
+        until=after[0].first if after else None,
+    )
+
+
+def _voices(
+    options: SyncOptions, sounds: Mapping[str | None, Hearing], film: Film
+) -> dict[str | None, Voice]:
+    wanted = [None, *sounds_of(options)]
+    keep = options.silence == "keep"
+    return {
+        key: Voice(
+            sounds[key].sound.duration,
+            sounds[key].heard,
+            Gate(sounds[key].sound.samples, 1 / film.rate) if keep else None,
+        )
+        for key in wanted
+    }
+
+
+def _has_face(measures: Measures) -> bool:
+    """Something was painted, or would have been if it had been heard."""
+    frames = measures.frames
+    painted = frames.counts["synced"] + frames.counts["bridged"]
+    return bool(painted) or any(row["reason"] == "silence" for row in frames)
+
+
+class MeasuresBySegment:
+    """What counts for the report, for each segment apart: it goes into the segment's record."""
+
+    def __init__(self, network: Network, size: int) -> None:
+        self._network, self._size = network, size
+        self._measures: dict[int, Measures] = {}
+        self._making = threading.Lock()
+
+    def of(self, place: int) -> Measures:
+        """place: of a frame in the result."""
+        number = place // self._size
+        with self._making:
+            if number not in self._measures:
+                self._measures[number] = Measures(self._network.mask)
+            return self._measures[number]
+
+    def numbered(self, number: int) -> Measures:
+        """The last to ask: the segment is whole."""
+        with self._making:
+            return self._measures.pop(number)
+
+
+class Scouts:
+    """One for each choice of faces: parts that are made anew may have another than the rest."""
+
+    def __init__(self, video: Path, network: Network, watch: Stopwatch) -> None:
+        self._video, self._network, self._watch = video, network, watch
+        self._scouts: dict[object, Scout] = {}
+
+    def of(self, options: SyncOptions) -> Scout:
+        """Started already."""
+        key = (options.face, options.face_box)
+        if key not in self._scouts:
+            network = self._network
+            device = "cuda" if network.device.startswith("cuda") else "cpu"
+            finder = make_finder(network.finder, network.files, device=device)
+            self._scouts[key] = Scout(
+                self._video,
+                Watched(finder, self._watch),
+                options.face,
+                Aligner(network.resolution),
+                face_box=options.face_box,
+            ).start()
+        return self._scouts[key]
+
+    def close(self) -> None:
+        for scout in self._scouts.values():
+            scout.close()
+
+
+class Watched:
+    """A finder whose time is taken."""
+
+    def __init__(self, finder: Finder, watch: Stopwatch) -> None:
+        self._finder, self._watch, self.device = finder, watch, finder.device
+
+    def find_all(self, frame: Rgb) -> list[Face]:
+        with self._watch("faces"):
+            return self._finder.find_all(frame)
+
+    def state(self) -> dict[str, Any]:
+        return self._finder.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._finder.restore(state)

@@ -1,7 +1,7 @@
 """What a finished run says of itself: figures that are billed, shown and checked."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +12,9 @@ from inference.media.info import ratio
 
 @dataclass(frozen=True)
 class SyncResult:
-    """path: the finished mp4. duration: exact seconds of the delivered frames. passed_through:
-    first and last frame of each stretch without a usable face, which was left as it was."""
+    """path: the finished mp4. duration: exact seconds of the delivered frames. synced_frames:
+    those with a new mouth, bridged ones too. passed_through: first and last frame of each stretch
+    that was left as it was. report, faces: what report.json and faces.json hold."""
 
     path: Path
     frames: int
@@ -32,28 +33,21 @@ class SyncResult:
     seed: int
     stage_seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    report: Mapping[str, Any] = field(default_factory=dict)
+    faces: Mapping[str, Any] = field(default_factory=dict)
 
     def to_mapping(self) -> dict[str, Any]:
-        """JSON-ready, without the path: that is the caller's own business."""
+        """JSON-ready, without the path, which is the caller's own business, and without report and
+        faces, which are files of their own."""
         mapping = asdict(self)
-        del mapping["path"], mapping["duration"]
+        for name in ("path", "duration", "report", "faces"):
+            del mapping[name]
         return mapping | {
             "frame_rate": ratio(self.frame_rate),
             "duration_numerator": self.duration.numerator,
             "duration_denominator": self.duration.denominator,
             "passed_through": [list(stretch) for stretch in self.passed_through],
         }
-
-
-def stretches(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """Runs of consecutive numbers, first and last of each: 1 2 3 7 -> (1, 3), (7, 7)."""
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1] = (runs[-1][0], number)
-        else:
-            runs.append((number, number))
-    return runs
 
 
 def sha256_of(path: Path) -> str:

@@ -8,6 +8,8 @@ file isn't the one that the record describes, is taken as not there.
 import fcntl
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -17,6 +19,7 @@ from typing import Any
 
 from inference.diffusion import WINDOW_FRAMES
 from inference.errors import BadOption
+from inference.media.info import ratio
 from inference.options import SyncOptions
 from inference.result import sha256_of
 
@@ -33,7 +36,10 @@ def frames_in_segment(rate: Fraction) -> int:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a result is made from; two equal ones make equal frames. sounds: SHA-256 by path."""
+    """What a result is made from; two equal ones make equal frames.
+
+    video, audio, sounds (of the option `face`, by path): SHA-256. device: what the model runs on.
+    """
 
     video: str
     audio: str
@@ -42,59 +48,92 @@ class Recipe:
     model: Mapping[str, Any]
     device: str
 
-    def to_mapping(self) -> dict[str, Any]:
-        options = self.options.to_mapping()
-        del options["device"]  # what was asked for; `device` says what it ran on
-        return asdict(self) | {"options": options, "sounds": dict(self.sounds)}
+    @classmethod
+    def from_mapping(cls, given: Mapping[str, Any]) -> "Recipe":
+        return cls(**{**given, "options": SyncOptions.from_mapping(given["options"])})
 
-    def without_look(self) -> dict[str, Any]:
+    def to_mapping(self) -> dict[str, Any]:
+        return {
+            "video": self.video,
+            "audio": self.audio,
+            "sounds": dict(self.sounds),
+            "options": _told(self.options),
+            "model": dict(self.model),
+            "device": self.device,
+        }
+
+    def common(self) -> dict[str, Any]:
         """What an earlier result must share with a part that is made anew."""
-        mapping = self.to_mapping()
-        del mapping["sounds"]
-        options = mapping["options"]
-        return mapping | {"options": {name: options[name] for name in COMMON_OPTIONS}}
+        options = self.options.to_mapping()
+        return {
+            "video": self.video,
+            "audio": self.audio,
+            "options": {name: options[name] for name in COMMON_OPTIONS},
+            "model": dict(self.model),
+            "device": self.device,
+        }
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A part that was made anew: places of its first and last frame in the result."""
+    """A part that was made anew: the frames that begin within [start, end), in exact seconds of
+    the result."""
 
-    first: int
-    last: int
+    start: Fraction
+    end: Fraction
     options: SyncOptions
+    sounds: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> "Edit":
         options = SyncOptions.from_mapping(given["options"])
-        return cls(int(given["first"]), int(given["last"]), options)
+        return cls(Fraction(given["from"]), Fraction(given["to"]), options, dict(given["sounds"]))
 
     def to_mapping(self) -> dict[str, Any]:
         return {
-            "first": self.first,
-            "last": self.last,
-            "options": self.options.to_mapping(),
+            "from": ratio(self.start),
+            "to": ratio(self.end),
+            "options": _told(self.options),
+            "sounds": dict(self.sounds),
         }
 
-    def touches(self, first: int, frames: int) -> bool:
-        return self.first < first + frames and first <= self.last
+    def covers(self, seconds: Fraction) -> bool:
+        return self.start <= seconds < self.end
+
+    def touches(self, start: Fraction, end: Fraction) -> bool:
+        return self.start < end and start < self.end
+
+
+def _told(options: SyncOptions) -> dict[str, Any]:
+    """Without the device that was asked for: what it ran on is told apart."""
+    mapping = options.to_mapping()
+    del mapping["device"]
+    return mapping
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One piece. first: the place of its first frame in the result. end: ticks at which its last
-    frame is over. account: what became of its frames. state: what the next one needs."""
+    """One piece. first: the place of its first frame in the result. tick: seconds, as a ratio.
+    start, last, end: ticks at which its first frame and its last one begin, and the last is over.
+    edits: the parts made anew that reach into it. measures: what was counted of it
+    for the report.
+
+    Nothing else is carried over: windows begin at every sixteenth frame whatever came before, and
+    faces are looked for from the start of the source, in its order, by whoever continues.
+    """
 
     number: int
     first: int
     frames: int
+    tick: str
+    start: int
+    last: int
     end: int
     sha256: str
     size_bytes: int
     recipe: Mapping[str, Any]
     edits: Sequence[Mapping[str, Any]] = ()
-    account: Mapping[str, Any] = field(default_factory=dict)
     measures: Mapping[str, Any] = field(default_factory=dict)
-    state: Mapping[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
     @classmethod
@@ -104,10 +143,16 @@ class Segment:
             segment = cls(**json.loads(path.read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return None
-        numbers = ("number", "first", "frames", "end", "size_bytes")
+        numbers = ("number", "first", "frames", "start", "last", "end", "size_bytes")
         if any(type(getattr(segment, name)) is not int for name in numbers):
             return None
         return segment if segment.version == VERSION else None
+
+    @property
+    def span(self) -> tuple[Fraction, Fraction]:
+        """When it begins and ends, in seconds of the result."""
+        tick = Fraction(self.tick)
+        return self.start * tick, self.end * tick
 
 
 class Shelf:
@@ -123,7 +168,7 @@ class Shelf:
         return self.folder / f"{number:05d}.json"
 
     @property
-    def _end(self) -> Path:
+    def _ending(self) -> Path:
         return self.folder / "complete.json"
 
     @contextmanager
@@ -148,35 +193,46 @@ class Shelf:
             segments.append(segment)
         return segments
 
-    def complete(self, recipe: Recipe) -> list[Segment]:
-        """All pieces of an earlier result. Raises BadOption if they aren't there, or are another
-        job's."""
+    def earlier(self, recipe: Recipe) -> "Earlier":
+        """The earlier result that a part is to be joined with. Raises BadOption if it isn't there
+        whole, or is another job's."""
         segments = list(self._chain())
-        if not segments or self._frames() != segments[-1].first + segments[-1].frames:
+        ending = _read(self._ending)
+        frames = segments[-1].first + segments[-1].frames if segments else 0
+        if not segments or ending.get("frames") != frames:
             raise BadOption(f"{self.folder} has no whole earlier result.")
-        for segment in segments:
-            earlier = _recipe(segment)
-            if earlier is None or earlier.without_look() != recipe.without_look():
-                raise BadOption(
-                    f"The earlier result in {self.folder} was made from other files, with another"
-                    f" model or device, or with other values of {', '.join(COMMON_OPTIONS)}."
-                )
-        return segments
+        try:
+            base = Recipe.from_mapping(segments[0].recipe)
+            edits = [Edit.from_mapping(edit) for edit in ending["edits"]]
+        except (TypeError, KeyError, ValueError, BadOption):
+            raise BadOption(f"{self.folder} has no earlier result that can be read.") from None
+        told = {json.dumps(edit.to_mapping()) for edit in edits}
+        known = all(json.dumps(edit) in told for each in segments for edit in each.edits)
+        if not known or any(segment.recipe != segments[0].recipe for segment in segments):
+            raise BadOption(f"The pieces in {self.folder} belong to several results.")
+        if base.common() != recipe.common():
+            raise BadOption(
+                f"The earlier result in {self.folder} was made from other files, with another model"
+                f" or device, or with another value of {', '.join(COMMON_OPTIONS)}."
+            )
+        return Earlier(segments, base, edits)
 
     def put(self, segment: Segment, made: Path) -> None:
         """Take a piece in: the file first, so that no record speaks of one that isn't whole."""
         self.record(segment.number).unlink(missing_ok=True)
-        made.replace(self.file(segment.number))
+        move(made, self.file(segment.number))
         _write(self.record(segment.number), asdict(segment))
 
-    def close(self, frames: int) -> None:
+    def close(self, frames: int, edits: Sequence[Edit] = ()) -> None:
         """The result has no more frames than that."""
-        _write(self._end, {"version": VERSION, "frames": frames})
+        told = [edit.to_mapping() for edit in edits]
+        _write(self._ending, {"version": VERSION, "frames": frames, "edits": told})
 
-    def _frames(self) -> int | None:
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            return int(json.loads(self._end.read_text("utf-8"))["frames"])
-        return None
+    def clear(self) -> None:
+        """Remove all pieces and records."""
+        for path in self.folder.glob("*"):
+            if re.fullmatch(r"\d{5}\.(mp4|json|part)|complete\.(json|part)", path.name):
+                path.unlink(missing_ok=True)
 
     def _chain(self) -> Iterator[Segment]:
         """Pieces in order, as long as each follows from the one before and is what it was."""
@@ -196,19 +252,33 @@ class Shelf:
         return False
 
 
-def _recipe(segment: Segment) -> Recipe | None:
+@dataclass(frozen=True)
+class Earlier:
+    """A whole result. edits: the parts of it that were made anew, in that order."""
+
+    segments: Sequence[Segment]
+    recipe: Recipe
+    edits: Sequence[Edit]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        mapping = json.loads(path.read_text("utf-8"))
+        return dict(mapping) if isinstance(mapping, dict) else {}
+    return {}
+
+
+def move(made: Path, place: Path) -> None:
+    """Put a finished file at its place, whole or not at all, on another disk too."""
+    with suppress(OSError):
+        made.replace(place)
+        return
+    part = place.with_name(f".{place.name}.part")
     try:
-        options = SyncOptions.from_mapping(segment.recipe["options"])
-        return Recipe(**{**segment.recipe, "options": options})
-    except (TypeError, KeyError, BadOption):
-        return None
-
-
-def options_of(segment: Segment) -> SyncOptions:
-    """What its frames were made with before any part was made anew."""
-    recipe = _recipe(segment)
-    assert recipe is not None
-    return recipe.options
+        shutil.copyfile(made, part)
+        part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _write(path: Path, mapping: Mapping[str, Any]) -> None:

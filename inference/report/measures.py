@@ -42,11 +42,19 @@ class Measures:
         self.enlargement = Enlargement()
         self._seen: Seen | None = None
 
-    def window(self, first: int, decoded: Tensor, *, references: Rgb | None = None) -> str:
+    def window(
+        self,
+        first: int,
+        decoded: Tensor,
+        *,
+        references: Rgb | None = None,
+        again: bool | None = None,
+    ) -> str:
         """Look at what the network gave, (frames, 3, R, R) in about -1..1, before it is laid.
 
         Answers "ok", "not_finite" or "constant"; it is for the caller to try again or to fail.
-        Asking again with the same `first` is that second attempt. references: (frames, R, R, 3),
+        Asking again with the same `first` is that second attempt, unless `again` says which it is:
+        of several people in one window each has a first attempt. references: (frames, R, R, 3),
         so that a face that is one color in the source is not held against the network.
         """
         picked = torch.from_numpy(self.zones.sample)
@@ -55,7 +63,7 @@ class Measures:
         if references is not None:
             shown = torch.from_numpy(references).flatten(1, 2)[:, picked].transpose(1, 2)
         found = finding(decoded, mouths, shown)
-        self.windows.add(first, mouths, found)
+        self.windows.add(first, mouths, found, again=again)
         return found
 
     def patch(self, index: int, before: Rgb, after: Rgb, matrix: Matrix) -> None:

@@ -42,9 +42,11 @@ class WindowTally:
     findings: list[dict[str, Any]] = field(default_factory=list)
     last: int | None = None
 
-    def add(self, first: int, mouths: Tensor, finding: str) -> None:
+    def add(
+        self, first: int, mouths: Tensor, finding: str, *, again: bool | None = None
+    ) -> None:
         """first: the window's first frame in the result. mouths: a sample, (frames, 3, n)."""
-        again = first == self.last
+        again = first == self.last if again is None else again
         self.last = first
         if again and finding == OK:
             self.findings[-1]["mended"] = True

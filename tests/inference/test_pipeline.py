@@ -3,9 +3,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from inference import errors, pipeline
+from inference import errors, filming
 from inference.media import open_frames, probe
-from inference.media.writer import Writer
+from inference.media.segment import SegmentWriter
 from inference.options import SyncOptions
 from inference.pipeline import sync
 from tests.inference import clips, models
@@ -38,12 +38,12 @@ def written(monkeypatch):
     """The pictures as they were handed to the encoder."""
     pictures = []
 
-    class Recorder(Writer):
+    class Recorder(SegmentWriter):
         def write(self, frame):
             pictures.append([plane.copy() for plane in frame.picture.planes])
             super().write(frame)
 
-    monkeypatch.setattr(pipeline, "Writer", Recorder)
+    monkeypatch.setattr(filming, "SegmentWriter", Recorder)
     return pictures
 
 

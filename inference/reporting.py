@@ -1,0 +1,162 @@
+"""What a run tells of itself, gathered from its segments and from the finished file."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from inference.media import Sound
+from inference.media.encoding import Encoding
+from inference.media.info import ratio
+from inference.media.source import Film
+from inference.media.timing import Meant, read_timing
+from inference.networks import Network
+from inference.options import SyncOptions
+from inference.report import document
+from inference.report.measures import Measures
+from inference.result import SyncResult, sha256_of
+from inference.segments import Edit, Segment
+from inference.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known when a result is finished. made: the file, before it is put at its place.
+    source_frames: pictures of the source that were read; unreadable: those that could not be."""
+
+    network: Network
+    options: SyncOptions
+    edits: Sequence[Edit]
+    film: Film
+    sound: Sound
+    segments: Sequence[Segment]
+    measures: Measures
+    made: Path
+    source_frames: int
+    unreadable: int
+    faces: Mapping[str, Any]
+    face_device: str
+    watch: Stopwatch
+
+
+def result_of(facts: Facts, out: Path) -> SyncResult:
+    measured = facts.measures.to_mapping()
+    report = _report(facts, measured)
+    first, last = facts.segments[0], facts.segments[-1]
+    frames = measured["frames"]
+    size = report["output"]
+    return SyncResult(
+        path=out,
+        frames=frames["count"],
+        synced_frames=frames["synced"] + frames["bridged"],
+        passed_through=_stretches(frames["ranges"]),
+        frame_rate=facts.film.rate,
+        duration=(last.end - first.start) * facts.film.time_base,
+        width=size["width"],
+        height=size["height"],
+        size_bytes=facts.made.stat().st_size,
+        sha256=sha256_of(facts.made),
+        model=facts.network.to_mapping(),
+        device=facts.network.device,
+        steps=facts.options.steps,
+        guidance=facts.options.guidance,
+        seed=facts.options.seed,
+        stage_seconds=facts.watch.to_mapping(),
+        warnings=[warning["message"] for warning in report["warnings"]],
+        report=report,
+        faces=facts.faces,
+    )
+
+
+def _report(facts: Facts, measured: Mapping[str, Any]) -> dict[str, Any]:
+    coding = _encoding(facts.options).of(facts.film)
+    device = facts.network.device
+    return document.make(
+        measured,
+        source_frames=facts.source_frames,
+        tracks=[_without_thumbnail(track) for track in facts.faces["tracks"]],
+        options=facts.options.to_mapping() | _edits(facts.edits),
+        model=facts.network.to_mapping(),
+        network=facts.network.stand_in or "model",
+        stage_seconds=facts.watch.to_mapping(),
+        devices={
+            "encode": device,
+            "denoise": device,
+            "decode": device,
+            "faces": facts.face_device,
+        },
+        output={
+            "width": coding.width,
+            "height": coding.height,
+            "frame_rate": ratio(facts.film.rate),
+            "codec": coding.codec,
+            "pix_fmt": coding.layout.name,
+            "quality": int(coding.options["crf"]),
+        },
+        timing=read_timing(facts.made).to_mapping(_meant(facts)),
+        warnings=_notes(facts, measured["frames"]["ranges"]),
+    )
+
+
+def _meant(facts: Facts) -> Meant:
+    """When the first and the last packet of picture and sound were to begin."""
+    first, last = facts.segments[0], facts.segments[-1]
+    tick = facts.film.time_base
+    end = last.end * tick
+    times = [time * facts.sound.time_base for time, _, _ in facts.sound.packets()]
+    heard = [time for time in times if time < end] or [Fraction(0)]
+    return Meant(first.start * tick, last.last * tick, heard[0], heard[-1])
+
+
+def _notes(facts: Facts, ranges: Sequence[Mapping[str, Any]]) -> Iterator[document.Note]:
+    if facts.unreadable:
+        yield document.note(
+            "unreadable_pictures",
+            f"{facts.unreadable} pictures of the video could not be read;"
+            " the ones before them were shown longer.",
+        )
+    columns, rows = facts.film.gained
+    if (columns or rows) and not facts.options.exact_size:
+        yield document.note(
+            "size_gained",
+            f"The result has {columns} columns and {rows} rows more than the video:"
+            " its encoding needs an even width and height.",
+        )
+    small = sum(row["last"] - row["first"] + 1 for row in ranges if row["reason"] == "too_small")
+    if small:
+        yield document.note(
+            "face_too_small", f"In {small} frames the face was too small to be painted."
+        )
+    if facts.network.remark:
+        yield document.note("slower_than_usual", facts.network.remark)
+    if facts.options.speed == "fast":
+        yield document.note(
+            "approximated", "The option speed=fast took approximations; the default takes none."
+        )
+
+
+def _encoding(options: SyncOptions) -> Encoding:
+    return Encoding(options.codec, options.quality, options.exact_size)
+
+
+def _edits(edits: Sequence[Edit]) -> dict[str, Any]:
+    """Parts that were made anew have options of their own."""
+    return {"parts": [edit.to_mapping() for edit in edits]} if edits else {}
+
+
+def _without_thumbnail(track: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in track.items() if name != "thumbnail_jpeg"}
+
+
+def _stretches(ranges: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
+    """Those that were left as they are, whatever the reason: first and last of each."""
+    found: list[tuple[int, int]] = []
+    for row in ranges:
+        if row["state"] != "passed_through":
+            continue
+        if found and found[-1][1] == row["first"] - 1:
+            found[-1] = (found[-1][0], row["last"])
+        else:
+            found.append((row["first"], row["last"]))
+    return found
