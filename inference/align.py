@@ -69,6 +69,13 @@ class Aligner:
         self._offset = offset
         return offset
 
+    def state(self) -> list[float] | None:
+        """What the smoothing remembers, for JSON; restore() takes it back."""
+        return None if self._offset is None else [float(value) for value in self._offset]
+
+    def restore(self, state: list[float] | None) -> None:
+        self._offset = None if state is None else np.array(state)
+
     def warp(self, frame: Image, matrix: Matrix) -> Image:
         """(H, W, 3) -> (R, R, 3). The 3:4 canvas becomes square: the aspect is not kept."""
         return self._squared(self.to_canvas(frame, matrix))

@@ -122,7 +122,9 @@ def describe(small: Small, points: Points) -> Vector:
     wide, _ = small.square(points, WIDE_SIDE, WIDE_REACH)
     # No wider than the face: what is beside it changes when they move.
     face, head, below = wide[24:48, 26:46], wide[19:47, 27:45], wide[51:63, 27:45]
-    return np.concatenate([_pattern(face), _colors(head), _colors(below)]) / np.float32(3**0.5)
+    look = np.concatenate([_pattern(face), _colors(head), _colors(below)]) / np.float32(3**0.5)
+    # Looks are kept for whole films: half the digits do, and are the same after a restart.
+    return look.astype(np.float16).astype(np.float32)
 
 
 def _pattern(face: Rgb) -> Vector:

@@ -5,14 +5,15 @@ gaps of up to 5 frames are bridged if the face is still in the picture; at the e
 the mouth fades over 3 frames.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
 from inference.faces.appearance import Glance, alike, alike_from_afar, sharpness
 from inference.faces.face import BLURRED, JUMP, NO_FACE, Points
+from inference.faces.packing import pack, unpack
 
 BRIDGE_FRAMES = 5
 FADE_FRAMES = 3
@@ -41,14 +42,6 @@ class Sight:
     glance: Glance | None = None
     cut: bool = False
     bridged: bool = False
-
-
-class Stage(Protocol):
-    def push(self, sight: Sight) -> list[Sight]:
-        """Take the next frame; what is settled by now, in order."""
-
-    def flush(self) -> list[Sight]:
-        """The film is over: all that is left."""
 
 
 @dataclass
@@ -235,20 +228,71 @@ class Lane:
         return not waits and self.fader.absent > BRIDGE_FRAMES
 
     def push(self, sight: Sight) -> list[Sight]:
-        return self._through([sight])
+        return self._note(self._fade(self._bridge(self.gate.push(sight))))
 
     def flush(self) -> list[Sight]:
-        settled = self._through(self.gate.flush())
-        for one in self.bridge.flush():
-            settled += self.fader.push(one)
-        return self._note([*settled, *self.fader.flush()])
+        bridged = [*self._bridge(self.gate.flush()), *self.bridge.flush()]
+        return self._note([*self._fade(bridged), *self.fader.flush()])
 
-    def _through(self, sights: Iterable[Sight]) -> list[Sight]:
-        for stage in (self.gate, self.bridge, self.fader):
-            sights = [settled for sight in sights for settled in stage.push(sight)]
-        return self._note(list(sights))
+    def _bridge(self, sights: list[Sight]) -> list[Sight]:
+        return [settled for sight in sights for settled in self.bridge.push(sight)]
+
+    def _fade(self, sights: list[Sight]) -> list[Sight]:
+        # From here on nobody looks at the pictures.
+        plain = [replace(sight, glance=None) for sight in sights]
+        return [settled for sight in plain for settled in self.fader.push(sight)]
 
     def _note(self, settled: list[Sight]) -> list[Sight]:
         if settled:
             self.settled_to = settled[-1].place + 1
         return settled
+
+    def state(self) -> dict[str, Any]:
+        """For JSON; restore() takes it back, exactly."""
+        return {
+            "settled_to": self.settled_to,
+            "last": None if self.gate.last is None else self.gate.last.tolist(),
+            "missed": self.gate.missed,
+            "suspects": _packed(self.gate.waiting),
+            "before": _packed([self.bridge.before] if self.bridge.before else []),
+            "gap": _packed(self.bridge.gap),
+            "absent": self.fader.absent,
+            "shown": self.fader.shown,
+            "fading_in": self.fader.fading_in,
+            "fading": _packed(self.fader.waiting),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.settled_to = state["settled_to"]
+        last = None if state["last"] is None else np.array(state["last"])
+        self.gate = JumpGate(last, state["missed"], _unpacked(state["suspects"]))
+        before = next(iter(_unpacked(state["before"])), None)
+        self.bridge = Bridge(before, _unpacked(state["gap"]))
+        fading = _unpacked(state["fading"])
+        self.fader = Fader(state["absent"], state["shown"], state["fading_in"], fading)
+
+
+def _packed(sights: Sequence[Sight]) -> list[dict[str, Any]]:
+    return [
+        {
+            "place": one.place,
+            "points": None if one.points is None else one.points.tolist(),
+            "reason": one.reason,
+            "strength": one.strength,
+            "glance": one.glance and [pack(one.glance.gray), one.glance.matrix.tolist()],
+            "cut": one.cut,
+            "bridged": one.bridged,
+        }
+        for one in sights
+    ]
+
+
+def _unpacked(saved: Iterable[Mapping[str, Any]]) -> list[Sight]:
+    return [
+        Sight(
+            **{name: one[name] for name in ("place", "reason", "strength", "cut", "bridged")},
+            points=None if one["points"] is None else np.array(one["points"]),
+            glance=one["glance"] and Glance(unpack(one["glance"][0]), np.array(one["glance"][1])),
+        )
+        for one in saved
+    ]

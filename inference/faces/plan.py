@@ -4,9 +4,10 @@ import threading
 import time
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from inference.errors import Canceled, EngineError, EngineFault
 from inference.faces.choice import Chooser, Task
 from inference.faces.face import NO_FACE, OTHER_PERSON, REASONS
 from inference.faces.lane import FADE_FRAMES
+from inference.faces.packing import extend, pack_tail
 
 Matrix = npt.NDArray[np.float32]
 
@@ -57,6 +59,23 @@ class Rows:
         self.opacities.append(opacity)
         self.matrices.extend([0.0] * 6 if matrix is None else matrix.ravel().tolist())
 
+    def tail(self, start: int) -> dict[str, str]:
+        """The rows from `start` on, for JSON; extend() takes them back."""
+        return {name: pack_tail(column, start * width) for name, column, width in self._columns()}
+
+    def extend(self, tail: Mapping[str, str]) -> None:
+        for name, column, _ in self._columns():
+            extend(column, tail[name])
+
+    def _columns(self) -> "list[tuple[str, array[Any], int]]":
+        return [
+            ("places", self.places, 1),
+            ("reasons", self.reasons, 1),
+            ("bridged", self.bridged, 1),
+            ("opacities", self.opacities, 1),
+            ("matrices", self.matrices, 6),
+        ]
+
     def find(self, place: int) -> int | None:
         at = bisect_left(self.places, place)
         return at if at < len(self.places) and self.places[at] == place else None
@@ -89,6 +108,32 @@ class FaceLog:
         rows = self.tracks.get(track)
         at = None if rows is None else rows.find(place)
         return "" if rows is None or at is None else REASONS[rows.reasons[at]]
+
+    def state(self, frames: int, rows: Mapping[str, int]) -> dict[str, Any]:
+        """For JSON: what came after so many frames and, by track, rows (see counts())."""
+        return {
+            "numbers": pack_tail(self.numbers, frames),
+            "times": pack_tail(self.times, frames),
+            "people": pack_tail(self.people, frames),
+            "tracks": {
+                str(track): kept.tail(rows.get(str(track), 0))
+                for track, kept in self.tracks.items()
+                if len(kept.places) > rows.get(str(track), 0)
+            },
+            "settled": self.settled,
+            "finished": self.finished,
+        }
+
+    def counts(self) -> dict[str, int]:
+        return {str(track): len(kept.places) for track, kept in self.tracks.items()}
+
+    def extend(self, state: Mapping[str, Any]) -> None:
+        """Take back what state() gave; several of them in their order."""
+        for name in ("numbers", "times", "people"):
+            extend(getattr(self, name), state[name])
+        for track, tail in state["tracks"].items():
+            self.rows(int(track)).extend(tail)
+        self.settled, self.finished = state["settled"], state["finished"]
 
     def extent(self, task: Task) -> tuple[int, int]:
         """First place of a task, and the one after its last that is known."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from inference.faces.appearance import Gray, Small, Vector, correlation, describe
 from inference.faces.face import Face, Points
+from inference.faces.packing import pack, unpack
 
 # Frames without being seen after which somebody's place says nothing any more.
 SHORT_GAP = 5
@@ -148,13 +149,12 @@ class Tracker:
     def state(self) -> dict[str, Any]:
         """For JSON; restore() takes it back, exactly."""
         return {
-            "shot": None if self._shot is None else self._shot.tolist(),
+            "shot": None if self._shot is None else pack(self._shot),
             "tracks": [_track_state(track) for track in self.tracks],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        shot = state["shot"]
-        self._shot = None if shot is None else np.array(shot, np.uint8)
+        self._shot = state["shot"] and unpack(state["shot"])
         self.tracks = [_track(saved) for saved in state["tracks"]]
 
 
@@ -165,8 +165,10 @@ def _area(face: Face) -> float:
 def _track_state(track: Track) -> dict[str, Any]:
     return {
         "index": track.index,
-        "face": face_state(track.face),
-        "looks": [look.tolist() for look in track.looks],
+        "box": list(track.face.box),
+        "score": track.face.score,
+        "points": track.face.points3.tolist(),
+        "looks": pack(np.stack(track.looks).astype(np.float16)),
         "speed": track.speed.tolist(),
         "missed": track.missed,
         "placed": track.placed,
@@ -174,16 +176,8 @@ def _track_state(track: Track) -> dict[str, Any]:
 
 
 def _track(saved: Mapping[str, Any]) -> Track:
-    looks = [np.array(look, np.float32) for look in saved["looks"]]
-    speed = np.array(saved["speed"])
-    missed, placed = int(saved["missed"]), bool(saved["placed"])
-    return Track(int(saved["index"]), face_of(saved["face"]), looks, speed, missed, placed)
-
-
-def face_state(face: Face) -> dict[str, Any]:
-    return {"box": list(face.box), "score": face.score, "points": face.points3.tolist()}
-
-
-def face_of(saved: Mapping[str, Any]) -> Face:
     left, top, right, bottom = saved["box"]
-    return Face((left, top, right, bottom), saved["score"], np.array(saved["points"]))
+    face = Face((left, top, right, bottom), saved["score"], np.array(saved["points"]))
+    looks = list(unpack(saved["looks"]).astype(np.float32))
+    speed = np.array(saved["speed"])
+    return Track(saved["index"], face, looks, speed, saved["missed"], saved["placed"])
