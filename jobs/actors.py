@@ -7,11 +7,12 @@ import dramatiq
 import structlog
 from dramatiq.middleware import CurrentMessage
 
-from jobs import dead_letters, probing
+from jobs import dead_letters, previews, probing
 from jobs.child import ModelChild
 from jobs.worker import Supervisor
 from messaging import broker
 from messaging.errors import NotOurs, PutBack
+from messaging.heartbeat import held
 from messaging.received import Received
 from tenants.context import acting_for
 
@@ -33,6 +34,21 @@ def lipsync(job_id: str, tenant_id: str, dispatch: int) -> None:
 def probe_job(job_id: str, tenant_id: str) -> None:
     """Look at a new job's two files, in a throw-away process: queued or refused."""
     probing.probe_job(UUID(job_id), UUID(tenant_id))
+
+
+@dramatiq.actor(broker=broker.shared(), queue_name="previews", throws=EXPECTED)
+def make_preview(upload_id: str, tenant_id: str) -> None:
+    """A poster, and a film where a browser can't play the source; for minutes perhaps."""
+    message = CurrentMessage.get_current_message()
+    assert isinstance(message, Received)
+    with held(supervisor.hold(message)):
+        previews.make(UUID(upload_id), UUID(tenant_id))
+
+
+@dramatiq.actor(broker=broker.shared(), queue_name="tasks-dead", throws=EXPECTED)
+def make_preview_dead(upload_id: str, tenant_id: str) -> None:
+    """Three times in vain: the video stays without; its next job asks again."""
+    log.warning("preview_given_up", upload_id=upload_id, tenant_id=tenant_id)
 
 
 @dramatiq.actor(broker=broker.shared(), queue_name="lipsync-dead", throws=EXPECTED)

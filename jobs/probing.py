@@ -11,8 +11,8 @@ import structlog
 from django.conf import settings
 
 from inference.errors import EngineError, MediaTooLarge, NoAudio, NoVideo
-from inference.media import MediaInfo, MediaLimits, make_preview, probe
-from jobs import lifecycle, metrics, storage
+from inference.media import MediaInfo, MediaLimits, probe
+from jobs import lifecycle, metrics, previews, storage
 from jobs.models import Job, State, Upload
 from tenants.context import acting_for
 from tenants.models import Limits
@@ -48,7 +48,6 @@ def probe_job(job_id: UUID, tenant_id: UUID) -> None:
             _refuse(look, refusal)
             return
         _accept(look, *infos)
-        _show(look, video)
 
 
 def _begin(job_id: UUID, tenant_id: UUID) -> Look | None:
@@ -95,6 +94,7 @@ def _accept(look: Look, picture: MediaInfo, sound: MediaInfo) -> None:
         for upload, info in ((look.video, picture), (look.audio, sound)):
             Upload.objects.filter(id=upload.id).update(media_info=info.to_mapping())
         lifecycle.accept_probe(look.job_id)
+        previews.ask_for(look.video)
     log.info("job_accepted", job_id=str(look.job_id), tenant_id=str(look.tenant_id))
 
 
@@ -104,24 +104,3 @@ def _refuse(look: Look, refusal: EngineError) -> None:
         lifecycle.refuse(look.job_id, **told)
     metrics.failed_jobs.labels(refusal.code).inc()
     log.info("job_refused", job_id=str(look.job_id), code=refusal.code)
-
-
-def _show(look: Look, video: Path) -> None:
-    """A poster, and a preview where a browser can't play the file. The job goes on without."""
-    if look.video.poster_key:
-        return
-    try:
-        made = make_preview(video, video.parent)
-    except EngineError as problem:
-        log.warning("preview_not_made", job_id=str(look.job_id), problem=str(problem))
-        return
-    keys = {}
-    for name, file, ending in (
-        ("poster_key", made.poster, "poster.jpg"),
-        ("preview_key", made.preview, "preview.mp4"),
-    ):
-        if file is not None:
-            keys[name] = f"{look.video.key}.{ending}"
-            storage.put(storage.inputs(), keys[name], file)
-    with acting_for(look.tenant_id):
-        Upload.objects.filter(id=look.video.id).update(**keys)

@@ -61,6 +61,15 @@ class Supervisor:
         with named, metrics.working.track_inprogress():
             self._attempt(order, message)
 
+    def hold(self, message: Received) -> Hold:
+        """What keeps the message from others, as long and as often as the settings say."""
+        return Hold(
+            self.broker.client,
+            message,
+            visibility_seconds=settings.SQS_VISIBILITY_SECONDS,
+            beat_seconds=settings.HEARTBEAT_SECONDS,
+        )
+
     def _claim(self, job_id: UUID, tenant_id: UUID) -> Order:
         with acting_for(tenant_id):
             attempt = lifecycle.claim(job_id, worker=self.name, lease=settings.JOB_LEASE_SECONDS)
@@ -77,14 +86,8 @@ class Supervisor:
 
     def _attempt(self, order: Order, message: Received) -> None:
         log.info("attempt_started")
-        hold = Hold(
-            self.broker.client,
-            message,
-            visibility_seconds=settings.SQS_VISIBILITY_SECONDS,
-            beat_seconds=settings.HEARTBEAT_SECONDS,
-        )
         owner = (order.attempt_id, order.tenant_id, order.fence)
-        with Keeper(*owner, hold, self.broker.stopping) as keeper:
+        with Keeper(*owner, self.hold(message), self.broker.stopping) as keeper:
             try:
                 self._see_through(order, keeper)
             except (LeaseLost, StaleAttempt) as lost:

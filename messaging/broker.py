@@ -106,13 +106,14 @@ class Broker(SQSBroker):
         raise DirectSend(message.actor_name)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 1000) -> Consumer:
-        """Hold as many messages as there are threads, of a FIFO queue one.
+        """Hold as many messages as there are threads; one of a FIFO queue, or of long work.
 
         Dramatiq asks for twice as many as it has threads, so half of them would wait here, hidden
         from idle workers; and with FIFO, the rest of their group with them. Its `timeout`, how long
         to wait for a message, is a second: the settings' long poll is cheaper.
         """
-        size = 1 if is_fifo(queue_name) else min(max(prefetch // 2, 1), MAX_PREFETCH)
+        alone = is_fifo(queue_name) or queue_name in settings.SQS_ONE_AT_A_TIME
+        size = 1 if alone else min(max(prefetch // 2, 1), MAX_PREFETCH)
         slots = self.slots.setdefault(queue_name, Slots(size))
         return Consumer(self, queue_name, slots)
 

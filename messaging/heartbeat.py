@@ -1,7 +1,9 @@
 """Keeps a received message hidden from other consumers for as long as its work takes."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -21,6 +23,10 @@ GONE = {
     "QueueDoesNotExist",
     "AWS.SimpleQueueService.NonExistentQueue",
 }
+
+
+BEAT_SECONDS = 0.5
+JOIN_SECONDS = 40  # a call under way may run into its timeout
 
 
 class Hold:
@@ -84,3 +90,24 @@ class Hold:
             message_id=self._message.message_id,
             problem=str(problem),
         )
+
+
+@contextmanager
+def held(hold: Hold) -> Iterator[None]:
+    """Keep the message for as long as the block takes, from a thread of its own.
+
+    A lost message does not interrupt the block: what it does must bear being done twice.
+    """
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT_SECONDS) and hold.beat():
+            pass
+
+    thread = threading.Thread(target=beat, name="hold", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(JOIN_SECONDS)

@@ -205,12 +205,16 @@ sqs_default = None if PRODUCTION else f"http://127.0.0.1:{state.get('sqs', {}).g
 SQS_ENDPOINT_URL = env.str("SQS_ENDPOINT_URL", sqs_default)
 lipsync = env.str("SQS_LIPSYNC_QUEUE", "lipsync.fifo")
 tasks = env.str("SQS_TASKS_QUEUE", "tasks")
+previews = env.str("SQS_PREVIEWS_QUEUE", "previews")
 SQS_QUEUES = {
     "lipsync": lipsync,
     "lipsync-dead": f"{lipsync.removesuffix('.fifo')}-dead.fifo",
     "tasks": tasks,
     "tasks-dead": f"{tasks}-dead",
+    "previews": previews,  # its dead letters go to the tasks'
 }
+# Long work: a process takes one at a time, so that its other threads are free for short tasks.
+SQS_ONE_AT_A_TIME = {"previews"}
 # moto does not see a freed message group during a long poll, so embedded polls are short.
 SQS_WAIT_SECONDS = number("SQS_WAIT_SECONDS", 20 if PRODUCTION else 1, 0, 20, whole=True)
 

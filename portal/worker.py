@@ -1,7 +1,7 @@
 """What Dramatiq's command line loads: Django, the broker and all actors.
 
 dramatiq portal.worker --processes 1 --threads 1 --queues lipsync              # GPU worker
-dramatiq portal.worker --processes 1 --threads 2 --queues tasks lipsync-dead tasks-dead
+dramatiq portal.worker --processes 1 --threads 2 --queues tasks previews lipsync-dead tasks-dead
 """
 
 import os

@@ -30,10 +30,11 @@ def client(port: int, *, region: str = "us-east-1") -> Any:
 
 
 def make_queues(sqs: Any, *, visibility_seconds: int = VISIBILITY_SECONDS) -> None:
-    """The two queues as they are in production, each with a place for what nobody could handle."""
+    """The queues as they are in production, each with a place for what nobody could handle."""
     visible = {"VisibilityTimeout": str(visibility_seconds)}
     fifo = {**visible, "FifoQueue": "true", "ContentBasedDeduplication": "false"}
     _make(sqs, "lipsync.fifo", "lipsync-dead.fifo", fifo)
+    _make(sqs, "previews", "tasks-dead", visible)
     _make(sqs, "tasks", "tasks-dead", visible)
 
 

@@ -23,7 +23,7 @@ from portal.embedded.sqs import client
 DRAMATIQ = ["-m", "dramatiq", "portal.worker", "--processes", "1", "--threads", "1", "--queues"]
 COMMANDS = {
     "gpu-worker": [*DRAMATIQ, "lipsync"],
-    "task-worker": [*DRAMATIQ, "tasks", "lipsync-dead", "tasks-dead"],
+    "task-worker": [*DRAMATIQ, "tasks", "previews", "lipsync-dead", "tasks-dead"],
     "dispatcher": ["manage.py", "dispatch"],
 }
 ROOT = Path(__file__).parents[2]

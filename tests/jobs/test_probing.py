@@ -6,6 +6,7 @@ import pytest
 
 from jobs import probing, storage
 from jobs.models import Job, State, Upload
+from messaging.models import OutboxMessage
 from tenants.context import acting_for
 from tests.inference.clips import film, numbered, sound
 from tests.making import a_job, an_upload
@@ -50,7 +51,6 @@ def test_good_files_queue_the_job_and_are_described(job_of, clip, voice, shelves
         job.video.media_info["video"] | {"width": 64, "height": 48, "frame_rate": "25/1"}
         == (job.video.media_info["video"])
     )
-    assert storage.inputs().exists(job.video.poster_key)
     assert not list((shelves / "work").iterdir())
 
 
@@ -81,11 +81,12 @@ def test_a_voice_longer_than_the_tenants_limit_is_refused(acme, job_of, clip, tm
     assert (job.state, job.error_code) == (State.FAILED, "media_too_large")
 
 
-def test_a_film_that_no_browser_plays_gets_a_preview(job_of, voice, tmp_path):
-    hevc = film(tmp_path / "hevc.mp4", numbered(12), codec="libx265")
-    job = looked_at(job_of(hevc, voice))
-    assert job.state == State.QUEUED
-    assert storage.inputs().exists(job.video.preview_key)
+def test_a_good_pair_asks_for_a_preview_of_its_video(job_of, clip, voice):
+    job = looked_at(job_of(clip, voice))
+    with acting_for(job.tenant_id):
+        asked = OutboxMessage.objects.get(actor="make_preview")
+    ids = {"upload_id": str(job.video_id), "tenant_id": str(job.tenant_id)}
+    assert (asked.queue, asked.payload) == ("previews", ids)
 
 
 def test_a_message_that_comes_twice_changes_nothing(job_of, clip, voice):

@@ -1,12 +1,13 @@
 """A message stays hidden while its work goes on, and is given up in time when it can't."""
 
+import threading
 import time
 
 import pytest
 
 from messaging.broker import Broker
 from messaging.consumer import Consumer
-from messaging.heartbeat import Hold
+from messaging.heartbeat import Hold, held
 from messaging.slots import Slots
 from tests.messaging.sqs import eventually
 
@@ -76,3 +77,19 @@ def test_a_message_that_was_lost_stays_lost(broker, message):
     message.receipt = good
     clock.now += 100
     assert not hold.beat()
+
+
+def test_a_message_is_held_while_its_block_takes_longer_than_its_timeout(broker, queue, message):
+    with held(Hold(broker.client, message, visibility_seconds=2, beat_seconds=0.5)):
+        time.sleep(3)
+        assert queue.count() == {"waiting": 0, "held": 1}
+
+
+def test_a_broken_block_lets_go_at_once(broker, message):
+    before = threading.active_count()
+    with (
+        pytest.raises(ZeroDivisionError),
+        held(Hold(broker.client, message, visibility_seconds=2, beat_seconds=0.5)),
+    ):
+        1 / 0  # noqa: B018
+    assert threading.active_count() == before

@@ -149,6 +149,13 @@ def test_a_worker_holds_one_message_of_a_fifo_queue(broker, queue, start_worker)
     eventually(lambda: queue.size == 0)
 
 
+def test_a_worker_holds_one_message_of_a_queue_of_long_work(broker, settings):
+    assert broker.consume("tasks", prefetch=4).slots.size == 2
+    broker.slots.clear()
+    settings.SQS_ONE_AT_A_TIME = {"tasks"}
+    assert broker.consume("tasks", prefetch=4).slots.size == 1
+
+
 def test_a_worker_that_was_asked_to_stop_receives_no_more(broker, queue, start_worker):
     seen = []
     actor(broker, lambda job_id: seen.append(job_id))
