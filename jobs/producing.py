@@ -35,7 +35,7 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Order:
-    """What a claim gave this worker to do."""
+    """What a claim gave this worker to do. most_seconds: the tenant's limit for a result."""
 
     job_id: UUID
     tenant_id: UUID
@@ -44,6 +44,7 @@ class Order:
     video_key: str
     audio_key: str
     options: Mapping[str, Any]
+    most_seconds: int
 
 
 @contextmanager
@@ -80,7 +81,9 @@ def produce(order: Order, folder: Path, model: ModelChild, keeper: Keeper) -> tu
     job = str(order.attempt_id)
     paths = {"video": video, "audio": audio, "out": out, "workdir": workdir}
     request = {name: str(path) for name, path in paths.items()}
-    model.begin(job, keeper.check, **request, options=dict(order.options))
+    # Asked a second time, of what was decoded: the probe has read headers, and a header may lie.
+    told = {"options": dict(order.options), "most_seconds": order.most_seconds}
+    model.begin(job, keeper.check, **request, **told)
     try:
         result = _watch(job, model, keeper)
     except Interrupted:

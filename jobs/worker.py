@@ -29,6 +29,7 @@ from messaging.heartbeat import Hold
 from messaging.ids import new_id
 from messaging.received import Received
 from tenants.context import acting_for
+from tenants.models import Limits
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,7 @@ class Supervisor:
                 video_key=job.video.key,
                 audio_key=job.audio.key,
                 options=job.options,
+                most_seconds=Limits.objects.get().video_seconds,
             )
 
     def _attempt(self, order: Order, message: Received) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 MODEL = {"name": "stub", "label": "stub model", "version": "1", "demo": True}
+SECONDS = 2  # each of its results
 DEFAULTS = {"steps": 3, "step_seconds": 0.02, "then": "done"}
 
 
@@ -48,6 +49,9 @@ class Stub:
         getattr(self, plan["then"])(request)
 
     def done(self, request: dict[str, Any]) -> None:
+        if request.get("most_seconds", SECONDS) < SECONDS:
+            fail(request, "media_too_large", refusal=True)
+            return
         shutil.copy(request["video"], request["out"])
         say({"event": "done", "id": request["id"], "result": facts(Path(request["out"]), request)})
 
@@ -77,7 +81,7 @@ def facts(out: Path, request: dict[str, Any]) -> dict[str, Any]:
         "synced_frames": 50,
         "passed_through": [],
         "frame_rate": "25/1",
-        "duration_numerator": 2,
+        "duration_numerator": SECONDS,
         "duration_denominator": 1,
         "width": 64,
         "height": 48,

@@ -14,6 +14,7 @@ from jobs.worker import Supervisor
 from messaging.errors import NotOurs
 from tenants import people
 from tenants.context import acting_for, as_operator
+from tenants.models import Limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,6 +83,17 @@ def test_a_job_is_delivered_with_size_and_hash_of_the_file_itself(supervisor, jo
     assert storage.outputs().size(done.result_key) == done.result_size_bytes == 5 * 99
     assert done.model_label == "stub model"
     assert done.result_seconds == 2
+
+
+def test_a_sound_that_decodes_to_more_than_its_header_said_is_refused(supervisor, job):
+    """The probe believed the header; the model is told the tenant's limit."""
+    with acting_for(job.tenant_id):
+        Limits.objects.update(video_seconds=1)
+    work(supervisor, job)
+    refused = seen(job)
+    assert (refused.state, refused.error_code) == ("failed", "media_too_large")
+    with acting_for(job.tenant_id):
+        assert Attempt.objects.count() == 1
 
 
 def test_nothing_stays_in_the_work_folder(supervisor, job, settings):
