@@ -49,6 +49,8 @@ def test_sound_and_picture_as_they_were_meant_have_no_offset(tmp_path, codec):
 @pytest.mark.parametrize("late", [Fraction(1, 5), Fraction(-1, 5)])
 def test_a_sound_that_was_written_early_or_late_has_its_offset(tmp_path, late):
     told = read_timing(muxed(tmp_path / "a.mp4", late=late)).to_mapping(meant())
+    # What comes before the first frame is cut off, and not heard.
+    assert told["sound"]["start_seconds"] == pytest.approx(max(0, late), abs=0.025)
     # The edit list counts in milliseconds.
     assert told["offset_start_seconds"] == pytest.approx(float(late), abs=0.001)
     assert told["offset_end_seconds"] == pytest.approx(float(late), abs=0.001)
