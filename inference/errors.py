@@ -154,6 +154,15 @@ class WrongEncoder(BadCheckpoint):
     hint = "LatentSync listens through Whisper's tiny model (tiny.pt, width 384)."
 
 
+class WrongDetector(BadCheckpoint):
+    """A face finder's file is another network than its role says."""
+
+    hint = "InsightFace's buffalo_l has both files: det_10g.onnx and 2d106det.onnx."
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} is not the network that its role asks for: {why}.")
+
+
 class BadManifest(BadCheckpoint):
     """The bundle's manifest does not say what loading needs to know."""
 

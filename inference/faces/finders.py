@@ -11,17 +11,19 @@ from inference.faces.face import Finder
 # nobody needs the runtime of a finder that is not used.
 FINDERS = {
     "builtin": ("inference.faces.mesh_finder", "MeshFinder"),
+    "insightface": ("inference.faces.insight_finder", "InsightFinder"),
 }
 
 
 def make_finder(
-    name: str, files: Mapping[str, Path] | None = None, *, device: str = "cpu"
+    name: str, files: Mapping[str, Path] | None = None, *, device: str = "auto"
 ) -> Finder:
     """A fresh finder for one video.
 
-    files: the bundle's files by their role. device: "cpu" or "cuda"; a finder that has no use for
-    a GPU runs on the CPU and says so in its `device`. Raises BadCheckpoint for a name that is not
-    known.
+    files: the bundle's files by their role. device: "cpu", "cuda" (which fails where there is
+    none), or "auto". A finder without a use for a GPU runs on the CPU; its `device` says which it
+    is. Raises BadCheckpoint for a name that is not known and for files that are not what they
+    should be.
     """
     if name not in FINDERS:
         known = ", ".join(sorted(FINDERS))

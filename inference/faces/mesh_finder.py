@@ -26,7 +26,7 @@ class MeshFinder:
 
     device = "cpu"
 
-    def __init__(self, files: Mapping[str, Path] | None = None, *, device: str = "cpu") -> None:
+    def __init__(self, files: Mapping[str, Path] | None = None, *, device: str = "auto") -> None:
         # Near faces first; the second sees smaller ones.
         self._detectors = (
             BlazeFace("face_detection_back.tflite", ((16, 2), (8, 6)), 0.5),
