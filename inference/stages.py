@@ -106,12 +106,11 @@ class Stages:
 
     def _lay(self, shot: Shot, measures: Measures) -> None:
         blender = self.blenders[shot.layer]
-        for number, (target, face) in enumerate(shot.painted):
+        for target, face in shot.painted:
             patch = blender.patch(face, target.reference, target.matrix)
             blender.lay(shot.frame.picture, patch, target.opacity)
-            if not number:
-                after = blender.composed(patch, target.reference, target.opacity)
-                measures.patch(shot.place, target.reference, after, target.matrix)
+            after = blender.composed(patch, target.reference, target.opacity)
+            measures.patch(shot.place, target.reference, after, target.matrix, track=target.track)
         measures.frame(shot.place, shot.state, shot.reason, seconds=shot.seconds)
         shot.painted, shot.targets = [], {}
 

@@ -21,7 +21,7 @@ Rgb = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Seen:
-    """The frame before, in gray: what flicker is measured against."""
+    """One face of the frame before, in gray: what flicker is measured against."""
 
     index: int
     before: Marks
@@ -40,7 +40,7 @@ class Measures:
         self.windows, self.frames = WindowTally(), FrameLog()
         self.sharpness, self.seam, self.flicker = Sharpness(), Seam(), Flicker()
         self.enlargement = Enlargement()
-        self._seen: Seen | None = None
+        self._seen: dict[int, Seen] = {}  # by track
 
     def window(
         self,
@@ -66,17 +66,17 @@ class Measures:
         self.windows.add(first, mouths, found, again=again)
         return found
 
-    def patch(self, index: int, before: Rgb, after: Rgb, matrix: Matrix) -> None:
+    def patch(self, index: int, before: Rgb, after: Rgb, matrix: Matrix, *, track: int = 0) -> None:
         """Measure one patch on the aligned square, (R, R, 3) each, in the order of the result.
 
         before: the source's face. after: the same with the mouth laid in (Blender.composed).
-        matrix: the one that aligned it, frame to canvas.
+        matrix: the one that aligned it, frame to canvas. track: whose face, if there are several.
         """
         before, after = (np.ascontiguousarray(face[self.zones.box]) for face in (before, after))
         self._measure_seam(index, before, after)
         gray, painted = (cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in (before, after))
         self.sharpness.add(index, *(self._variance(face) for face in (gray, painted)))
-        self._measure_flicker(index, gray, painted)
+        self._measure_flicker(Seen(index, gray, painted), track)
         self.enlargement.add(index, enlargement(matrix, self.zones.resolution))
 
     def frame(
@@ -111,7 +111,7 @@ class Measures:
         The frame before is forgotten with it: a run that goes on from the record and one that was
         never interrupted then count the same pairs of frames.
         """
-        self._seen = None
+        self._seen = {}
         return {name: part.state() for name, part in self._parts().items()}
 
     def absorb(self, state: dict[str, Any]) -> None:
@@ -138,14 +138,17 @@ class Measures:
         source, result = self.zones.means(before), self.zones.means(after)
         self.seam.add(index, *(_step(lines) for lines in (source, result, result - source)))
 
-    def _measure_flicker(self, index: int, gray: Marks, painted: Marks) -> None:
-        seen, self._seen = self._seen, Seen(index, gray, painted)
-        if seen is None or seen.index != index - 1:
+    def _measure_flicker(self, now: Seen, track: int) -> None:
+        last = self._seen.get(track)
+        # Whoever is gone for a frame is no pair any more: nobody's picture is kept for longer.
+        self._seen = {key: seen for key, seen in self._seen.items() if seen.index >= now.index - 1}
+        self._seen[track] = now
+        if last is None or last.index != now.index - 1:
             return
-        moved = cv2.absdiff(gray, seen.before)
+        moved = cv2.absdiff(now.before, last.before)
         self.flicker.add(
-            index,
-            result=cv2.mean(cv2.absdiff(painted, seen.after), self.zones.inside)[0],
+            now.index,
+            result=cv2.mean(cv2.absdiff(now.after, last.after), self.zones.inside)[0],
             source=cv2.mean(moved, self.zones.inside)[0],
             around=cv2.mean(moved, self.zones.around)[0],
         )

@@ -42,9 +42,7 @@ class WindowTally:
     findings: list[dict[str, Any]] = field(default_factory=list)
     last: int | None = None
 
-    def add(
-        self, first: int, mouths: Tensor, finding: str, *, again: bool | None = None
-    ) -> None:
+    def add(self, first: int, mouths: Tensor, finding: str, *, again: bool | None = None) -> None:
         """first: the window's first frame in the result. mouths: a sample, (frames, 3, n)."""
         again = first == self.last if again is None else again
         self.last = first

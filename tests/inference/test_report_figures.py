@@ -112,6 +112,16 @@ def test_frames_with_others_between_them_are_no_pair():
     assert measures.to_mapping()["flicker"] is None
 
 
+def test_each_of_two_people_is_compared_with_himself():
+    measures = Measures(MASK)
+    for index in range(3):
+        for track in (0, 1):
+            measures.patch(index, face(track), face(track), MATRIX, track=track)
+    found = measures.to_mapping()
+    assert found["flicker"]["source"] == 0
+    assert measures.flicker.count == 4
+
+
 @pytest.mark.parametrize("size", [0.5, 1.0, 4.0])
 def test_enlargement_is_the_face_s_size_over_the_model_s(size):
     measures = Measures(MASK)
