@@ -133,6 +133,22 @@ class BadPart(JobError):
         super().__init__(message)
 
 
+class StorageFull(JobError):
+    code = "storage_full"
+    hint = "Send it again later; what has arrived is kept."
+
+    def __init__(self) -> None:
+        super().__init__("There is no room for this file at the moment.")
+
+
+class StorageBroken(JobError):
+    code = "internal_error"
+    hint = "Try again; if it stays, tell the operator when it was."
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on our side.")
+
+
 class BadSignature(JobError):
     code = "link_expired"
 

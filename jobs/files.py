@@ -1,10 +1,15 @@
-"""What S3 does by itself, for the storage that is a folder: signed links, with Range, and parts."""
+"""What S3 does by itself, for the storage that is a folder: signed links, with Range, and parts.
 
+A link is a secret: nothing here may end as an unhandled error, whose log line would carry it.
+"""
+
+import errno
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
 from django.http import (
     Http404,
     HttpRequest,
@@ -12,14 +17,17 @@ from django.http import (
     HttpResponseBase,
     JsonResponse,
     StreamingHttpResponse,
+    UnreadablePostError,
 )
 from django.utils.http import content_disposition_header
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs import storage
-from jobs.errors import BadPart, BadSignature, JobError
+from jobs.errors import BadPart, BadSignature, JobError, StorageBroken, StorageFull
 from jobs.parts import FolderParts
+
+log = structlog.get_logger(__name__)
 
 BLOCK_BYTES = 1 << 17
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -35,8 +43,12 @@ def download(request: HttpRequest, token: str) -> HttpResponseBase:
     shelf = storage.outputs() if storage.is_result(claims["key"]) else storage.inputs()
     if not storage.is_folder(shelf) or not shelf.exists(claims["key"]):
         raise Http404
-    path = Path(shelf.path(claims["key"]))
-    response = _section(request, path)
+    try:
+        response = _section(request, Path(shelf.path(claims["key"])))
+    except FileNotFoundError:  # removed since it was looked for
+        raise Http404 from None
+    except OSError as problem:
+        return _broken(problem)
     response["Accept-Ranges"] = "bytes"
     response["Content-Type"] = storage.content_type(claims["name"], inline=claims["inline"])
     header = content_disposition_header(not claims["inline"], claims["name"])
@@ -56,7 +68,20 @@ def receive_part(request: HttpRequest, token: str) -> HttpResponse:
         return _problem(403, refusal)
     except BadPart as refusal:
         return _problem(400, refusal)
+    except UnreadablePostError:
+        return _problem(400, BadPart("The body ended before all of the part had come."))
+    except OSError as problem:
+        return _broken(problem)
     return JsonResponse({"size_bytes": size})
+
+
+def _broken(problem: OSError) -> JsonResponse:
+    """507 for a disk that is full; 500 otherwise, told in the log by its reason alone."""
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        log.error("storage_full")
+        return _problem(507, StorageFull())
+    log.error("storage_broke", reason=problem.strerror or type(problem).__name__)
+    return _problem(500, StorageBroken())
 
 
 def _section(request: HttpRequest, path: Path) -> HttpResponseBase:

@@ -16,6 +16,7 @@ from jobs.models import Upload
 FRESH_LINK = "GET /v1/uploads/{id} gives fresh addresses for what is missing."
 LINK_SECONDS = 3600
 SALT = "viseme.parts"
+NO_MORE_PARTS = "This upload takes no more parts: it is complete, or was aborted."
 
 
 class PartsGone(Exception):
@@ -101,7 +102,7 @@ class FolderParts:
         claims = links.opened(token, salt=SALT, hint=FRESH_LINK)
         target = cls._part(claims["tenant"], claims["upload"], claims["part"])
         if not target.parent.is_dir():
-            raise BadPart("This upload takes no more parts: it is complete, or was aborted.")
+            raise BadPart(NO_MORE_PARTS)
         incoming = target.with_suffix(f".{os.urandom(4).hex()}.incoming")
         try:
             with incoming.open("wb") as file:
@@ -109,6 +110,8 @@ class FolderParts:
             if size != claims["size"]:
                 raise BadPart(f"Part {claims['part']} has {claims['size']} bytes, not {size}.")
             incoming.replace(target)
+        except FileNotFoundError:
+            raise BadPart(NO_MORE_PARTS) from None  # the folder went while the part came
         finally:
             incoming.unlink(missing_ok=True)
         return size

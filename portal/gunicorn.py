@@ -4,6 +4,7 @@ PORT, BIND_ADDRESS and WEB_WORKERS say where and how many processes. Threads wai
 and for bytes; a second process is for a second core.
 """
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -35,6 +36,10 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
+    # A download that breaks in the middle is told by gunicorn itself, with the address.
+    from portal.logs import NoSecrets
+
+    logging.getLogger("gunicorn.error").addFilter(NoSecrets())
     if workers == 1:
         _serve_metrics()
 

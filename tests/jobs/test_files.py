@@ -1,11 +1,14 @@
 """Downloads of a folder's files: signed, for a while, in ranges, under a harmless name."""
 
+import errno
+import os
 import time
 
 import pytest
 from django.core.files.base import ContentFile
+from django.http import UnreadablePostError
 
-from jobs import storage
+from jobs import files, parts, storage, uploads
 from tests.jobs.storing import path_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shelves")]
@@ -145,3 +148,60 @@ def test_a_result_is_put_under_its_attempts_key_and_replaces_what_a_crash_left(t
     assert key == f"{acme.id}/{acme.id}/{acme.id}.mp4"
     with storage.outputs().open(key) as stored:
         assert stored.read() == b"whole"
+
+
+def fails(number: int):
+    def fail(*arguments, **named):
+        raise OSError(number, os.strerror(number), "/secret/place")
+
+    return fail
+
+
+def test_a_file_that_goes_while_it_is_asked_for_is_not_found(client, link, monkeypatch):
+    monkeypatch.setattr(files, "_section", fails(errno.ENOENT))
+    assert client.get(link).status_code == 404
+
+
+def test_a_broken_disk_is_a_problem_that_names_neither_link_nor_place(
+    client, link, monkeypatch, caplog
+):
+    monkeypatch.setattr(files, "_section", fails(errno.EIO))
+    answer = client.get(link)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "Input/output error" in caplog.text
+    assert link not in caplog.text and "/secret/place" not in caplog.text + answer.content.decode()
+
+
+@pytest.fixture
+def part_link(acme) -> str:
+    """Where to PUT the one part of ten bytes."""
+    upload = uploads.start(acme.id, "video", "face.mp4", 10)
+    return path_of(uploads.missing_parts(upload)[0]["url"])
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "code"),
+    [
+        (errno.ENOSPC, 507, "storage_full"),
+        (errno.EDQUOT, 507, "storage_full"),
+        (errno.EIO, 500, "internal_error"),
+        (errno.ENOENT, 400, "bad_part"),
+    ],
+)
+def test_a_part_that_cannot_be_kept_is_a_problem_without_its_link_in_the_log(
+    client, part_link, monkeypatch, caplog, number, status, code
+):
+    monkeypatch.setattr(parts, "_copy", fails(number))
+    answer = client.put(part_link, b"0123456789")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert part_link not in caplog.text
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_part_is_no_fault_of_ours(
+    client, part_link, monkeypatch
+):
+    def gone(*arguments):
+        raise UnreadablePostError("the client went")
+
+    monkeypatch.setattr(parts, "_copy", gone)
+    assert client.put(part_link, b"0123456789").status_code == 400
