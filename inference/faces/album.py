@@ -25,6 +25,9 @@ VERSION = 1
 THUMBNAIL_SIDE, THUMBNAIL_MARGIN, THUMBNAIL_QUALITY = 96, 0.25, 80
 # A new thumbnail is taken when a face is so much larger than the one that was.
 BETTER = 1.3
+# The share of the network's picture that a face is wide, and what is worth a warning: beyond it
+# the mouth is visibly softer than the rest.
+FACE_SHARE, MAX_ENLARGEMENT = 0.78, 1.5
 SAID = {TOO_SMALL: "too small", TURNED_AWAY: "turned away", "": "usable"}
 
 
@@ -88,6 +91,30 @@ class Album:
         ]
         return {"version": VERSION, "scouted_seconds": round(self.end, 3), "tracks": tracks}
 
+    def notes(self, chosen: Mapping[int, list[str]], resolution: int) -> list[tuple[str, str]]:
+        """Warnings: a stable code and a sentence each. resolution: of the model."""
+        notes = []
+        if len(self.people) > len(chosen):
+            painted = ", ".join(map(str, sorted(chosen))) or "nobody"
+            notes.append(
+                ("several_people", f"{len(self.people)} people are seen; painted: {painted}.")
+            )
+        for index, person in sorted(self.people.items()):
+            if chosen and index not in chosen:
+                continue
+            if small := person.unusable.get(TOO_SMALL):
+                notes.append(("small_face", _small(person, small)))
+            larger = person.largest[0] / (FACE_SHARE * resolution)
+            if larger >= MAX_ENLARGEMENT:
+                notes.append(
+                    (
+                        "large_face",
+                        f"Track {index} is up to {person.largest[0]:.0f} pixels wide: the model's"
+                        f" picture of {resolution} pixels is enlarged {larger:.1f} times.",
+                    )
+                )
+        return notes
+
     def no_face(self, tasks: tuple[Task, ...]) -> NoFace:
         """What was looked for, and what there was instead."""
         wanted = "; ".join(str(task) for task in tasks)
@@ -129,6 +156,13 @@ def _said(person: Person) -> str:
     return (
         f"track {person.index} from {time_code(person.first)} to {time_code(person.last)}"
         f" ({' or '.join(dict.fromkeys(why))}; at most {width:.0f} x {height:.0f} pixels)"
+    )
+
+
+def _small(person: Person, frames: int) -> str:
+    return (
+        f"Track {person.index} is smaller than {MIN_WIDTH} x {MIN_HEIGHT} pixels in {frames}"
+        " frames, which were left as they were."
     )
 
 

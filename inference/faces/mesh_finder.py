@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.faces.blazeface import BlazeFace, Detection, overlap, separate
+from inference.faces.blazeface import BlazeFace, Detection, separate
 from inference.faces.face import Face
 from inference.faces.face_mesh import FaceMesh, Points, Region, Rgb
 
@@ -35,7 +35,6 @@ class MeshFinder:
         self._mesh = FaceMesh()
         self._regions: list[Region] = []
         self._since_detection = 0
-        self._followed: Face | None = None
 
     def find_all(self, frame: Rgb) -> list[Face]:
         self._since_detection += 1
@@ -51,14 +50,6 @@ class MeshFinder:
         )
         self._regions = [found[i][1] for i in order]
         return [found[i][0] for i in order]
-
-    def find(self, frame: Rgb) -> Face | None:
-        """The largest face at first, then the same one until it is lost."""
-        faces, last = self.find_all(frame), self._followed
-        same = [face for face in faces if last and _overlap(face, last) > 0]
-        nearest = max(same, key=lambda face: _overlap(face, last), default=None) if last else None
-        self._followed = nearest or next(iter(faces), None)
-        return self._followed
 
     def state(self) -> dict[str, Any]:
         regions = [[*region.center.tolist(), region.side, region.angle] for region in self._regions]
@@ -100,10 +91,6 @@ def three_points(mesh: Points) -> Points:
 def _region(detection: Detection) -> Region:
     box = detection.box.astype(np.float64)
     return Region.around(box[:2], box[2:], detection.eyes.astype(np.float64))
-
-
-def _overlap(face: Face, other: Face) -> float:
-    return overlap(np.array(face.box), np.array(other.box))
 
 
 def _covers(face: Face, detection: Detection) -> bool:

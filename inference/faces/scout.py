@@ -125,12 +125,21 @@ class Scout:
     def faces_json(self) -> dict[str, Any]:
         """The tracks as known by now: index, box, time range, thumbnail (JPEG in base64)."""
         with self.plan.changed:
-            chosen: dict[int, list[str]] = {}
-            for task in self.plan.tasks:
-                track = self.plan.chooser.track_of(task)
-                if track is not None:
-                    chosen.setdefault(track, []).append(str(task))
-            return self.album.to_mapping(chosen)
+            return self.album.to_mapping(self._chosen())
+
+    def notes(self) -> list[tuple[str, str]]:
+        """Warnings for the report, a stable code and a sentence each."""
+        with self.plan.changed:
+            return self.album.notes(self._chosen(), self._resolution)
+
+    def _chosen(self) -> dict[int, list[str]]:
+        """Track -> the turns it was chosen for."""
+        chosen: dict[int, list[str]] = {}
+        for task in self.plan.tasks:
+            track = self.plan.chooser.track_of(task)
+            if track is not None and track in self.album.people:
+                chosen.setdefault(track, []).append(str(task))
+        return chosen
 
     def no_face(self) -> NoFace:
         """What to raise when no frame of the result has a part."""

@@ -7,6 +7,7 @@ import pytest
 
 from inference.errors import BadCheckpoint
 from inference.faces import Face, make_finder, usable
+from inference.faces.mesh_finder import DETECT_EVERY
 from inference.media import open_frames
 from inference.media.color import to_rgb
 from tests.inference import clips
@@ -19,8 +20,14 @@ def face():
     return next(clips.faces(1, 480, 360))
 
 
+def only(frame, finder=None):
+    """The one face that a finder sees."""
+    (found,) = (finder or make_finder("builtin")).find_all(frame)
+    return found
+
+
 def test_a_face_is_found_where_it_is(face):
-    found = make_finder("builtin").find(face)
+    found = only(face)
     left, top, right, bottom = found.box
     first_brow, second_brow, nose = found.points3
     assert 0 < left < first_brow[0] < nose[0] < second_brow[0] < right < 480
@@ -29,13 +36,13 @@ def test_a_face_is_found_where_it_is(face):
 
 
 def test_the_same_face_is_found_turned_shifted_and_smaller(face):
-    reference = make_finder("builtin").find(face).points3
+    reference = only(face).points3
     center = (240, 180)
     for angle, scale, shift in ((25, 1.0, 0), (-25, 1.0, 0), (0, 0.6, 60), (10, 0.8, -50)):
         matrix = cv2.getRotationMatrix2D(center, angle, scale)
         matrix[:, 2] += shift
         moved = cv2.warpAffine(face, matrix, (480, 360), borderMode=cv2.BORDER_REPLICATE)
-        found = make_finder("builtin").find(moved)
+        found = only(moved)
         expected = reference @ matrix[:, :2].T + matrix[:, 2]
         assert np.abs(found.points3 - expected).max() < 12 * scale
 
@@ -44,8 +51,8 @@ def test_the_same_face_is_found_turned_shifted_and_smaller(face):
 def test_portrait_and_landscape_find_the_same(face, size):
     canvas = np.full((size[1], size[0], 3), 70, np.uint8)
     canvas[300:660, 200:680] = face
-    found = make_finder("builtin").find(canvas).points3
-    alone = make_finder("builtin").find(face).points3 + np.array([200, 300])
+    found = only(canvas).points3
+    alone = only(face).points3 + np.array([200, 300])
     assert np.abs(found - alone).max() < 6
 
 
@@ -53,24 +60,46 @@ def test_no_face_is_no_face():
     finder = make_finder("builtin")
     noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
     for frame in (np.zeros((240, 320, 3), np.uint8), np.full((240, 320, 3), 128, np.uint8), noise):
-        assert finder.find(frame) is None
+        assert finder.find_all(frame) == []
 
 
 def test_a_face_is_followed_without_detecting_anew(face, monkeypatch):
     finder = make_finder("builtin")
-    finder.find(face)
+    only(face, finder)
     monkeypatch.setattr(finder, "_detect", lambda frame: pytest.fail("detected again"))
     for shift in range(0, 60, 12):
         moved = np.roll(face, shift, axis=1)
-        assert finder.find(moved) is not None
+        only(moved, finder)
 
 
 def test_a_lost_face_is_found_again(face):
     finder = make_finder("builtin")
-    first = finder.find(face)
-    assert finder.find(np.zeros_like(face)) is None
-    again = finder.find(face)
+    first = only(face, finder)
+    assert finder.find_all(np.zeros_like(face)) == []
+    again = only(face, finder)
     assert np.abs(again.points3 - first.points3).max() < 3
+
+
+def test_several_faces_are_all_found_the_largest_first(face):
+    canvas = np.full((360, 640, 3), 70, np.uint8)
+    canvas[40:310, 0:360] = cv2.resize(face, (360, 270), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(face, (240, 180), interpolation=cv2.INTER_AREA)
+    canvas[100:280, 380:620] = small
+    first, second = make_finder("builtin").find_all(canvas)
+    assert first.center[0] < 360 < second.center[0]
+    assert first.width > second.width
+
+
+def test_a_face_that_comes_later_is_noticed(face):
+    finder = make_finder("builtin")
+    canvas = np.full((240, 640, 3), 70, np.uint8)
+    half = cv2.resize(face, (320, 240), interpolation=cv2.INTER_AREA)
+    canvas[:, :320] = half
+    assert len(finder.find_all(canvas)) == 1
+    both = canvas.copy()
+    both[:, 320:] = half[:, ::-1]
+    counts = [len(finder.find_all(both)) for _ in range(DETECT_EVERY)]
+    assert counts[-1] == 2
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.15])
@@ -78,8 +107,7 @@ def test_a_face_too_small_to_paint_on_is_not_usable(face, scale):
     small = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     canvas = np.full((360, 480, 3), 70, np.uint8)
     canvas[100 : 100 + len(small), 100 : 100 + small.shape[1]] = small
-    found = make_finder("builtin").find(canvas)
-    assert found is None or not usable(found)
+    assert not any(usable(found) for found in make_finder("builtin").find_all(canvas))
 
 
 def test_a_face_turned_far_away_is_not_usable():
@@ -101,6 +129,6 @@ def test_an_unknown_finder_is_named():
 def test_real_faces_are_found_in_every_frame(name):
     finder = make_finder("builtin")
     with open_frames(REAL / name, Fraction(2)) as frames:
-        found = [finder.find(to_rgb(frame.picture)) for frame in frames]
-    assert len(found) == 50
-    assert all(face is not None and usable(face) for face in found)
+        found = [finder.find_all(to_rgb(frame.picture, quick=True)) for frame in frames]
+    assert [len(faces) for faces in found] == [1] * 50
+    assert all(usable(face) for (face,) in found)

@@ -148,3 +148,26 @@ def test_strength_falls_between_stated_breadths():
     assert strength(1.05) == ("", pytest.approx(0.5))
     assert strength(0.8) == ("turned_away", 0.0)
     assert strength(5.5) == ("", pytest.approx(0.5))
+
+
+def test_warnings_name_small_large_and_several_faces():
+    script = [{0: At(x=60, y=70, size=95), 1: At(x=160, size=30)}] * 3
+    with scout(script) as running:
+        running.plan.wait_for_end()
+        assert running.notes() == [
+            ("several_people", "2 people are seen; painted: 0."),
+            (
+                "large_face",
+                "Track 0 is up to 95 pixels wide: the model's picture of 64 pixels is enlarged"
+                " 1.9 times.",
+            ),
+        ]
+    with scout([{0: At(size=30)}] * 3) as running:
+        running.plan.wait_for_end()
+        assert ("small_face", SMALL) in running.notes()
+    with scout([{0: At()}] * 3) as running:
+        running.plan.wait_for_end()
+        assert running.notes() == []
+
+
+SMALL = "Track 0 is smaller than 40 x 50 pixels in 3 frames, which were left as they were."
