@@ -8,7 +8,8 @@ from inference.media.info import AudioInfo, MediaInfo, VideoInfo
 from inference.media.limits import MediaLimits
 from inference.media.preview import Preview, make_preview
 from inference.media.probe import probe
-from inference.media.source import Frames, Sound, open_frames, read_sound
+from inference.media.sound import Sound, read_sound
+from inference.media.source import Frames, open_frames
 
 __all__ = [
     "AudioInfo",

@@ -21,6 +21,10 @@ AUDIO_DECODERS = (
     "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_alaw", "pcm_mulaw",
 )  # fmt: skip
 
+# Sound that goes into the result as it was coded, and the encoder of the same codec: it lends its
+# header to packets which it didn't make.
+CARRIED_SOUND = {"aac": "aac", "mp3": "libmp3lame", "flac": "flac", "opus": "libopus"}
+
 # First bytes (offset, value) of what we do open: a file that begins so and can't be read is
 # damaged; any other was never media.
 SIGNATURES = (

@@ -10,7 +10,9 @@ from typing import Any
 import av
 
 from inference import errors
-from inference.media.source import Film, Sound
+from inference.media.sound import Sound
+from inference.media.soundtrack import add_track, exact_edits
+from inference.media.source import Film
 
 # The index before the pictures, so that a download plays while it comes in.
 FASTSTART = {"movflags": "+faststart"}
@@ -19,13 +21,15 @@ FASTSTART = {"movflags": "+faststart"}
 def join(segments: Sequence[Path], film: Film, sound: Sound, out: Path) -> Fraction:
     """Write `out` from SegmentWriter's files in order; how many seconds it lasts, exactly.
 
-    Packets are copied with their times. The sound is the given one, cut where the picture ends.
+    Packets are copied with their times. The sound is the given one; where it lasts longer than
+    the picture by more than a frame (`cut`, `video`) it ends with the picture.
     Raises EngineFault if the segments don't follow each other or were coded differently. After
     an error there is no file.
     """
     times = Times(segments, film)
     try:
-        with av.open(str(out), "w", format="mp4", container_options=FASTSTART) as container:
+        options = FASTSTART | exact_edits(sound)
+        with av.open(str(out), "w", format="mp4", container_options=options) as container:
             Joint(container, segments, film, sound, times).write()
     except BaseException:
         out.unlink(missing_ok=True)
@@ -97,7 +101,10 @@ class Joint:
             self._made_by = _maker(template)
             video = self._out.add_stream_from_template(template, opaque=True)
             video.time_base = self._film.time_base
-        sounding = Sounding(self._out, self._sound, self._times.end * self._film.time_base)
+        end = self._times.end * self._film.time_base
+        if self._sound.duration <= end + 1 / self._film.rate:
+            end = self._sound.duration + 1  # with whatever a coder put after the last sample
+        sounding = Sounding(self._out, self._sound, end)
         for number, packet in enumerate(self._pictures()):
             start = _ticks(packet, self._film)
             packet.stream, packet.time_base = video, self._film.time_base
@@ -121,8 +128,7 @@ class Sounding:
 
     def __init__(self, out: av.container.OutputContainer, sound: Sound, end: Fraction) -> None:
         self._out, self._sound, self._end = out, sound, end
-        self._stream = out.add_mux_stream(sound.codec, rate=sound.sample_rate)
-        self._stream.time_base = sound.time_base
+        self._stream = add_track(out, sound)
         self._packets = sound.packets()
         self._waiting = next(self._packets, None)
 

@@ -9,7 +9,9 @@ import av
 
 from inference.media.color import to_frame
 from inference.media.encoding import Encoding
-from inference.media.source import Film, Frame, Sound
+from inference.media.sound import Sound
+from inference.media.soundtrack import add_track, exact_edits
+from inference.media.source import Film, Frame
 
 # The index before the pictures, so that a download plays while it comes in.
 CONTAINER = {"movflags": "+faststart"}
@@ -33,10 +35,10 @@ class Writer:
         return self.end * self._film.time_base
 
     def __enter__(self) -> Self:
-        self._out = av.open(str(self.path), "w", format="mp4", options=CONTAINER)
+        options = CONTAINER | exact_edits(self._sound)
+        self._out = av.open(str(self.path), "w", format="mp4", options=options)
         self._video = Encoding().of(self._film).stream(self._out, self._film)
-        self._audio = self._out.add_mux_stream(self._sound.codec, rate=self._sound.sample_rate)
-        self._audio.time_base = self._sound.time_base
+        self._audio = add_track(self._out, self._sound)
         self._packets = self._sound.packets()
         self._waiting = next(self._packets, None)
         return self

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from inference.media import open_frames, probe, read_sound
+from inference.media.sound import Samples
 from inference.media.writer import Writer
-from tests.inference import clips
+from tests.inference import clicks, clips
 
 
 def dominant_hertz(samples, rate):
@@ -40,17 +41,19 @@ def mux(source, out):
     return out
 
 
-def test_aac_is_carried_bit_for_bit(tmp_path):
-    source = clips.sound(tmp_path / "a.m4a", 1.0)
+@pytest.mark.parametrize("ending", ["m4a", "mp3", "flac", "ogg"])
+def test_what_browsers_play_is_carried_bit_for_bit(tmp_path, ending):
+    source = clips.sound(tmp_path / f"a.{ending}", 1.0, channels=2)
     result = mux(source, tmp_path / "out.mp4")
     assert clips.packets(result, "audio") == clips.packets(source, "audio")
 
 
-def test_mp3_is_carried_bit_for_bit(tmp_path):
-    source = clips.sound(tmp_path / "a.mp3", 1.0)
-    assert clips.packets(mux(source, tmp_path / "out.mp4"), "audio") == clips.packets(
-        source, "audio"
-    )
+def test_a_raw_aac_stream_is_carried_without_its_headers(tmp_path):
+    source = clips.sound(tmp_path / "a.aac", 1.0, rate=44100)
+    result = clicks.carry(read_sound(source, tmp_path / "spool"), tmp_path / "out.mp4")
+    given = clips.packets(source, "audio")
+    assert clips.packets(result, "audio") == [packet[7:] for packet in given]
+    assert probe(result).audio.sample_rate == 44100
 
 
 def test_everything_else_keeps_its_rate_and_channels(tmp_path):
@@ -61,33 +64,6 @@ def test_everything_else_keeps_its_rate_and_channels(tmp_path):
     with av.open(str(tmp_path / "out.mp4")) as container:
         decoded = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
     assert dominant_hertz(decoded[4096:-4096], 44100) == pytest.approx(12000, abs=10)
-
-
-def click_at(path, container_rate):
-    with av.open(str(path)) as container:
-        frames = list(container.decode(audio=0))
-    start = float(frames[0].pts * frames[0].time_base)
-    wave = np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype(float)
-    return start + np.argmax(np.abs(wave)) / container_rate
-
-
-@pytest.mark.parametrize("ending", ["wav", "m4a", "mp3"])
-def test_no_codec_shifts_the_sound(tmp_path, ending):
-    path = tmp_path / f"click.{ending}"
-    codec = {"wav": "pcm_s16le", "m4a": "aac", "mp3": "libmp3lame"}[ending]
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream(codec, rate=48000, layout="mono")
-        wave = np.zeros(96000, np.int16)
-        wave[48000] = 30000
-        for start in range(0, 96000, 1000):
-            frame = av.AudioFrame.from_ndarray(wave[None, start : start + 1000], "s16", "mono")
-            frame.sample_rate, frame.pts = 48000, start
-            frame.time_base = Fraction(1, 48000)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    heard = read_sound(path, tmp_path / "spool2")
-    assert np.argmax(np.abs(heard.samples)) / 16000 == pytest.approx(1.0, abs=0.001)
-    assert click_at(mux(path, tmp_path / "out.mp4"), 48000) == pytest.approx(1.0, abs=0.001)
 
 
 def test_a_hole_in_the_sound_is_heard_as_silence(tmp_path):
@@ -113,4 +89,19 @@ def test_silence_is_a_sound(tmp_path):
         out.mux(stream.encode(frame))
     heard = read_sound(path, tmp_path / "spool")
     assert heard.duration == 1
-    assert not heard.samples.any()
+    assert not np.asarray(heard.samples).any()
+
+
+def test_samples_are_read_from_their_file_as_asked(tmp_path):
+    np.arange(100, dtype="<i2").tofile(tmp_path / "s")
+    samples = Samples(tmp_path / "s")
+    whole = np.asarray(samples)
+    assert len(samples) == len(whole) == 100
+    for part in (slice(None), slice(90, 200), slice(-5, None), slice(20, 10), slice(3, 50, 7)):
+        assert samples[part].tolist() == whole[part].tolist()
+
+
+def test_a_second_reading_of_a_sound_gives_the_same_packets(tmp_path):
+    source = clips.sound(tmp_path / "a.wav", 0.5)
+    first, second = (read_sound(source, tmp_path / name) for name in ("one", "two"))
+    assert list(first.packets()) == list(second.packets())
