@@ -61,6 +61,8 @@ class Encoding:
         name, options = _encoder(codec), ENCODERS[codec][1]
         quality = QUALITY[codec] if self.quality is None else self.quality
         layout, inside = film.layout, film.source_box
+        if film.grading and codec == "hevc":
+            options = options | {"x265-params": f"{options['x265-params']}:{film.grading.x265()}"}
         cut = self.exact_size and inside.size != (film.width, film.height)
         width, height = inside.size if cut else (film.width, film.height)
         return Coding(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,31 @@ class ColorTags:
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "ColorTags":
         return cls(**{name: int(mapping[name]) for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Grading:
+    """The display that an HDR film was graded on, and how bright it gets (SMPTE ST 2086 and
+    CTA-861.3), in the units of HEVC's messages.
+
+    values: x and y of red, green, blue and white in 1/50000; highest and lowest luminance in
+    1/10000 cd/m2; MaxCLL and MaxFALL in cd/m2, 0 for not said.
+    """
+
+    CHROMATICITY: ClassVar[int] = 50_000
+    LUMINANCE: ClassVar[int] = 10_000
+
+    values: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.values) != 12 or not all(0 <= value < 1 << 32 for value in self.values):
+            raise ValueError("impossible grading")
+
+    def x265(self) -> str:
+        """As x265's parameters."""
+        rx, ry, gx, gy, bx, by, wx, wy, high, low, peak, average = self.values
+        display = f"G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({high},{low})"
+        return f"master-display={display}:max-cll={peak},{average}"
 
 
 @dataclass(frozen=True)

@@ -1,86 +1,19 @@
 """A voice and a film, read through the media process."""
 
 import contextlib
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from inference import errors
 from inference.media import wire
-from inference.media.info import ColorTags, ratio
+from inference.media.info import ColorTags, Grading, ratio
 from inference.media.limits import MediaLimits
 from inference.media.pictures import LAYOUTS, Box, Picture, PlaneLayout
 from inference.media.process import MediaProcess
-
-SAMPLE_RATE = 16000
-SOUND_CPU_SECONDS = 1800
-MAX_PACKET_BYTES = 1 << 20
-# One packet in the spool: time and duration in ticks of the sound's time base, size in bytes.
-PACKET = struct.Struct("<qqI")
-
-
-@dataclass(frozen=True)
-class Sound:
-    """What is heard.
-
-    samples: (n,) int16, mono, 16 kHz, for the network. duration: exact seconds of what was
-    decoded. The coded packets that go into the result lie in `spool`: their codec is "aac" (ADTS
-    frames) or "mp3", the given ones wherever an mp4 may carry them.
-    """
-
-    samples: npt.NDArray[np.int16]
-    duration: Fraction
-    codec: str
-    sample_rate: int
-    time_base: Fraction
-    spool: Path
-
-    def packets(self) -> Iterator[tuple[int, int, bytes]]:
-        """(time, duration, bytes), in ticks of `time_base`; read as they are asked for."""
-        with self.spool.open("rb") as file:
-            while head := file.read(PACKET.size):
-                time, duration, size = PACKET.unpack(head)
-                yield time, duration, file.read(size)
-
-
-def read_sound(path: str | Path, spool: Path, *, limits: MediaLimits | None = None) -> Sound:
-    """Decode a file's first sound stream to its end, and keep its packets in `spool`.
-
-    Raises NoAudio beside what probe() raises.
-    """
-    limits = limits or MediaLimits()
-    request = {"task": "sound", "cpu_seconds": SOUND_CPU_SECONDS}
-    most = 2 * SAMPLE_RATE * limits.max_seconds
-    samples = bytearray()
-    with (
-        MediaProcess(request, source=path, limits=limits) as process,
-        spool.open("wb") as file,
-    ):
-        while (header := process.header("samples", "packet", "sound"))["kind"] != "sound":
-            if header["kind"] == "samples":
-                samples += process.payload(header, most=most - len(samples))
-                continue
-            data = process.payload(header, most=MAX_PACKET_BYTES)
-            file.write(PACKET.pack(int(header["time"]), int(header["duration"]), len(data)) + data)
-        return _sound(header, samples, spool)
-
-
-def _sound(header: wire.Header, samples: bytearray, spool: Path) -> Sound:
-    if header["codec"] not in ("aac", "mp3"):
-        raise errors.DamagedMedia("The decoder of this file sent something unexpected.")
-    return Sound(
-        samples=np.frombuffer(samples, dtype="<i2"),
-        duration=Fraction(header["duration"]),
-        codec=header["codec"],
-        sample_rate=int(header["sample_rate"]),
-        time_base=Fraction(header["time_base"]),
-        spool=spool,
-    )
 
 
 @dataclass(frozen=True)
@@ -112,6 +45,7 @@ class Film:
     pixel_aspect: Fraction
     source_box: Box
     seconds: Fraction | None = None
+    grading: Grading | None = None
 
     @property
     def gained(self) -> tuple[int, int]:
@@ -203,6 +137,7 @@ def _film(header: wire.Header) -> Film:
         time_base=Fraction(header["time_base"]),
         pixel_aspect=Fraction(header["pixel_aspect"]),
         source_box=_box(header["source_box"], width, height),
+        grading=Grading(tuple(map(int, header["grading"]))) if header["grading"] else None,
         seconds=Fraction(header["promised"]) if header["promised"] else None,
     )
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from inference import errors
-from inference.media import encoding, probe
+from inference.media import encoding, open_frames, probe
 from inference.media.encoding import Encoding
 from inference.media.info import ColorTags
 from tests.inference import clips
@@ -58,6 +58,27 @@ def test_tags_and_depth_come_out_as_they_went_in(tmp_path, pix_fmt, tags):
     assert video.tags == ColorTags(*(tags.get(n, 0 if "range" in n else 2) for n in names))
     assert video.tags == probe(source).video.tags
     assert ("10" in video.pix_fmt) == ("10" in pix_fmt)
+
+
+MASTERED = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+
+
+def test_what_hdr_was_graded_on_is_passed_on(tmp_path):
+    parameters = {"x265-params": f"log-level=none:master-display={MASTERED}:max-cll=1000,400"}
+    pictures = clips.numbered(4)
+    source = clips.film(
+        tmp_path / "a.mkv",
+        pictures,
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        options=parameters,
+        **PQ,
+    )
+    out, film, _ = result(tmp_path, source, [], sound=0.16)
+    with open_frames(out, None) as frames:
+        made = frames.film.grading
+    assert made == film.grading
+    assert made.x265() == f"master-display={MASTERED}:max-cll=1000,400"
 
 
 def test_a_full_range_ramp_keeps_its_ends_and_its_steps(tmp_path):

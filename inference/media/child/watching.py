@@ -16,6 +16,7 @@ from inference.media.child import opening
 from inference.media.child.beginning import beginning, delay
 from inference.media.child.clock import Clock, ticks
 from inference.media.child.decoding import stamp
+from inference.media.child.grading import grading_of
 from inference.media.child.reel import Load, Reel, usual_rate
 from inference.media.child.refusals import Refused
 from inference.media.child.upright import Upright
@@ -129,7 +130,7 @@ class Projector:
         with opening.opened(reel.fd) as container:
             stream = opening.video_stream(container, limits)
             first = _first(container.decode(stream))
-            self.shape = Upright.of(first)
+            self.shape, self.grading = Upright.of(first), grading_of(first)
             clock = Clock(usual_rate(stream), Fraction(stream.time_base))
             self.aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
             self.promised = promised_seconds(container, stream)
@@ -158,6 +159,7 @@ class Projector:
             "rate": _ratio(self.rate),
             "time_base": _ratio(self.time_base),
             "pixel_aspect": _ratio(aspect),
+            "grading": self.grading and list(self.grading.values),
             "promised": _ratio(self.promised) if self.promised else None,
         }
         wire.send(REPLY, header)
