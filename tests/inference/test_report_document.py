@@ -1,6 +1,7 @@
 """report.json as a whole: true to its schema, every figure in the docs, warnings where due."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from inference import reporting
 from inference.align import Aligner
+from inference.faces.face import REASONS
 from inference.mask import draw_mask
 from inference.report import document
 from inference.report.measures import Measures
@@ -152,7 +155,12 @@ def test_every_figure_and_warning_is_defined_in_the_docs():
     text = DOCS.read_text("utf-8")
     missing = sorted({name for name in names(schema()) if f"`{name}`" not in text})
     assert not missing
-    source = Path(document.__file__).read_text("utf-8")
-    made = {line.split('"')[1] for line in source.splitlines() if 'note("' in line}
-    made |= {"visible_seam", "patch_enlarged", "window_failed", "passed_through"}
-    assert not sorted(code for code in made if f"`{code}`" not in text)
+    sources = "".join(Path(module.__file__).read_text("utf-8") for module in (document, reporting))
+    codes = set(re.findall(r'note\(\s*"([a-z_]+)"', sources))
+    assert {"visible_seam", "size_gained"} <= codes
+    assert not sorted(code for code in codes if f"`{code}`" not in text)
+
+
+def test_every_reason_why_a_frame_passes_through_is_in_the_docs():
+    text = DOCS.read_text("utf-8")
+    assert not [reason for reason in filter(None, REASONS) if f"`{reason}`" not in text]
