@@ -1,17 +1,24 @@
 """The engine alone: `python -m inference sync | verify | probe | bundle`.
 
-Standard output is the result's; progress and errors go to standard error. Exit code 0: done; 2: the
-input was refused (`code: sentence`); 1: something of ours failed, or a golden did.
+Standard output is the result's; progress and errors go to standard error. Exit status 0: done; 2:
+the input was refused; 1: something of ours failed, or a golden did; both with `code: sentence`.
 """
 
 import argparse
 import json
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
+from inference.arguments import (
+    NETWORKS,
+    Parser,
+    add_options,
+    check_place,
+    options_of,
+    seconds,
+)
 from inference.bundle import commands as bundle
 from inference.errors import BadOption, EngineError
 from inference.options import SyncOptions
@@ -23,17 +30,17 @@ INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    given = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
     wait_asleep()
     try:
+        given = parser().parse_args(arguments)
         code: int = given.command(given)
     except EngineError as error:
         hint = f" {error.hint}" if error.hint else ""
         print(f"{error.code}: {error}{hint}", file=sys.stderr)
         return REFUSED if error.refusal else OUR_FAULT
     except KeyboardInterrupt:
-        print("canceled: Stopped; nothing was left behind.", file=sys.stderr)
+        print("canceled: Stopped; no result was written.", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
         print(f"engine_fault: {error.strerror}: {error.filename}", file=sys.stderr)
@@ -47,18 +54,28 @@ def _stop(*_: object) -> NoReturn:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="python -m inference", description=__doc__.split("\n")[0])
+    top = Parser(prog="python -m inference", description=__doc__.split("\n")[0])
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     sync = commands.add_parser("sync", help="make VIDEO speak AUDIO, written to OUT as mp4")
     for name in ("video", "audio", "out"):
         sync.add_argument(name, type=Path)
-    default = SyncOptions()
+    add_options(sync)
     sync.add_argument("--bundle", type=Path, help="folder of a model (default: the demo model)")
-    sync.add_argument("--steps", type=int, default=default.steps)
-    sync.add_argument("--guidance", type=float, default=default.guidance)
-    sync.add_argument("--seed", type=int, default=default.seed)
-    sync.add_argument("--device", default=default.device, help="auto, cpu, cuda, cuda:1 ...")
+    sync.add_argument(
+        "--network", help=f"{', '.join(NETWORKS)}: in the model's place, to test a pipeline"
+    )
+    sync.add_argument("--report", type=Path, metavar="FILE", help="faces.json is laid beside it")
+    sync.add_argument(
+        "--segments", type=Path, metavar="DIR", help="keep finished parts there, and go on after"
+    )
+    sync.add_argument(
+        "--range",
+        nargs=2,
+        type=seconds,
+        metavar=("FROM", "TO"),
+        help="make only these seconds anew, joined with the earlier result in --segments",
+    )
     sync.set_defaults(command=run_sync)
 
     verify = commands.add_parser("verify", help="compare this engine with a folder of goldens")
@@ -66,8 +83,11 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("--strict", action="store_true", help="a golden that is absent fails")
     verify.set_defaults(command=run_verify)
 
-    probe = commands.add_parser("probe", help="say as JSON what a media file is")
+    probe = commands.add_parser("probe", help="say as JSON what the engine sees in a media file")
     probe.add_argument("file", type=Path)
+    probe.add_argument("--bundle", type=Path, help="whose face finder looks (default: built in)")
+    probe.add_argument("--no-faces", action="store_true", help="do not look for faces")
+    probe.add_argument("--thumbnails", action="store_true", help="of the faces, as base64 JPEG")
     probe.set_defaults(command=run_probe)
 
     bundle.add_to(commands)
@@ -76,44 +96,57 @@ def parser() -> argparse.ArgumentParser:
 
 def run_sync(given: argparse.Namespace) -> int:
     from inference.inputs import check_inputs
+    from inference.scratch import scratch
 
-    options = SyncOptions(given.steps, given.guidance, given.seed, given.device).check()
-    _check_place(given)
+    options = options_of(given)
+    sources = [given.video, given.audio]
+    check_place(given.out, sources)
+    if given.report:
+        check_place(given.report, [*sources, given.out, given.report.with_name("faces.json")])
+    if given.segments and not given.segments.parent.is_dir():
+        raise BadOption(f"The folder that {given.segments} should lie in is missing.")
     with Meter(sys.stderr) as meter:
         meter("probe", 0, 1)
         check_inputs(given.video, given.audio)  # before the model takes its time to load
-        result = _synced(given, options, meter)
+        meter("model", 0, 1)
+        network = _network(given, options)
+        with scratch(given.out.parent) as workdir:
+            result = _synced(given, options, network, workdir, meter)
     print(given.out)
     print(json.dumps(result, indent=2))
     return DONE
 
 
-def _check_place(given: argparse.Namespace) -> None:
-    out: Path = given.out
-    if not out.parent.is_dir() or out.is_dir():
-        raise BadOption(f"{out} can't be written: it is a folder, or its folder is missing.")
-    if any(out.resolve() == source.resolve() for source in (given.video, given.audio)):
-        raise BadOption("The result would overwrite its own source.")
-
-
-def _synced(given: argparse.Namespace, options: SyncOptions, meter: Meter) -> dict[str, Any]:
+def _network(given: argparse.Namespace, options: SyncOptions) -> Any:
     from inference.checkpoint import DEMO_BUNDLE, load_bundle
     from inference.device import choose_device
+
+    device = choose_device(options.device)
+    if given.network is None:
+        return load_bundle(given.bundle or DEMO_BUNDLE, device)
+
+    from inference.networks import stand_in
+
+    return stand_in(given.network, given.bundle)
+
+
+def _synced(
+    given: argparse.Namespace, options: SyncOptions, network: Any, workdir: Path, meter: Meter
+) -> dict[str, Any]:
     from inference.pipeline import sync
 
-    meter("model", 0, 1)
-    model = load_bundle(given.bundle or DEMO_BUNDLE, choose_device(options.device))
-    # Beside the result: on the same disk, so that finishing is a rename.
-    with tempfile.TemporaryDirectory(prefix=".viseme-", dir=given.out.parent) as workdir:
-        result = sync(
-            given.video,
-            given.audio,
-            given.out,
-            model=model,
-            options=options,
-            workdir=Path(workdir),
-            on_progress=meter,
-        )
+    result = sync(
+        given.video,
+        given.audio,
+        given.out,
+        model=network,
+        options=options,
+        workdir=workdir,
+        on_progress=meter,
+        segments=given.segments,
+        part=given.range and tuple(given.range),
+        report=given.report,
+    )
     return result.to_mapping()
 
 
@@ -126,7 +159,13 @@ def run_verify(given: argparse.Namespace) -> int:
 def run_probe(given: argparse.Namespace) -> int:
     from inference.media import probe
 
-    print(json.dumps(probe(given.file).to_mapping(), indent=2))
+    info = probe(given.file)
+    told = info.to_mapping()
+    if info.video is not None and not given.no_faces:
+        from inference.inputs import tracks
+
+        told["tracks"] = tracks(given.file, given.bundle, thumbnails=given.thumbnails)
+    print(json.dumps(told, indent=2))
     return DONE
 
 

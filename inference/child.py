@@ -1,6 +1,7 @@
 """The warm model process that a worker keeps: `python -m inference.child --bundle DIR`.
 
 One JSON object a line. In: {"op": "sync", "id", "video", "audio", "out", "workdir", "options"},
+and if wanted "report", "segments" (paths) and "part" ([from, to] in seconds), see pipeline.sync();
 {"op": "cancel", "id"}; end of input: exit. Out: "ready" once, then "progress", and for each sync
 exactly one "done" or "failed". One sync at a time, in the order they come. A cancel is heard while
 one runs, or waits; one that comes too late changes nothing.
@@ -14,9 +15,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
 
+from inference.arguments import seconds
 from inference.errors import BadOption, EngineError, EngineFault
 from inference.media.sandbox import die_with_parent
 from inference.options import SyncOptions
@@ -24,6 +27,7 @@ from inference.threads import wait_asleep
 
 Order = Mapping[str, Any]
 ORDER_FIELDS = ("id", "video", "audio", "out", "workdir")
+ORDER_PATHS = ("report", "segments")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,16 +63,21 @@ class Child:
         except EngineError as error:
             self._failed(None, error)
             return 1
-        self._say("ready", model=model.to_mapping() | {"device": str(model.device)})
+        self._say("ready", model=model.describe())
         while (order := self._orders.get()) is not None:
             self._work(model, order)
         return 0
 
     def _load(self, bundle: Path | None, device: str) -> Any:
+        from inference.acceleration import warm_up
         from inference.checkpoint import DEMO_BUNDLE, load_bundle
         from inference.device import choose_device
+        from inference.networks import PIXELS_PER_LATENT
 
-        return load_bundle(bundle or DEMO_BUNDLE, choose_device(device))
+        model = load_bundle(bundle or DEMO_BUNDLE, choose_device(device))
+        # Minutes on a GPU, once: not in the first job's time.
+        warm_up(model.unet, model.resolution // PIXELS_PER_LATENT)
+        return model
 
     def _listen(self) -> None:
         for line in self._input:
@@ -114,6 +123,8 @@ class Child:
                 "progress", id=identity, stage=stage, done=done, total=total
             ),
             should_cancel=lambda: not self._canceled.isdisjoint((identity, "*")),
+            part=_part(order.get("part")),
+            **{name: _path(name, order.get(name)) for name in ORDER_PATHS},
         )
         return result.to_mapping()
 
@@ -130,6 +141,21 @@ class Child:
     def _say(self, event: str, **facts: Any) -> None:
         with self._speaking:
             print(json.dumps({"event": event} | facts), file=self._output, flush=True)
+
+
+def _path(name: str, given: object) -> Path | None:
+    if given is not None and not isinstance(given, str):
+        raise BadOption(f"The {name} of an order is a path.")
+    return None if given is None else Path(given)
+
+
+def _part(given: object) -> tuple[Fraction, Fraction] | None:
+    if given is None:
+        return None
+    if not isinstance(given, list) or len(given) != 2:
+        raise BadOption("The part of an order is [from, to], in seconds.")
+    start, end = (seconds(str(time)) for time in given)
+    return start, end
 
 
 if __name__ == "__main__":

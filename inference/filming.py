@@ -8,6 +8,7 @@ from inference.media.encoding import Encoding
 from inference.media.info import ratio
 from inference.media.segment import SegmentWriter
 from inference.media.source import Film
+from inference.options import SyncOptions
 from inference.report.measures import Measures
 from inference.result import sha256_of
 from inference.segments import Edit, Segment, Shelf
@@ -93,3 +94,7 @@ class Filming:
         self.segments.append(segment)
         self._number, self._first = self._number + 1, self._first + self._frames
         self._frames = 0
+
+
+def encoding_of(options: SyncOptions) -> Encoding:
+    return Encoding(options.codec, options.quality, options.exact_size)

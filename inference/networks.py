@@ -18,7 +18,7 @@ from torch import Tensor
 
 from inference import vae
 from inference.acceleration import told
-from inference.checkpoint import Model
+from inference.checkpoint import NETWORKS, Model, checked, read_manifest
 from inference.diffusion import conditions, denoise, posterior_noise, shared_noise
 from inference.errors import BadOption
 from inference.mask import draw_mask, latent_mask
@@ -212,6 +212,19 @@ class StandIn:
                 time.sleep(self.seconds * len(request.faces))
             faces = torch.from_numpy(request.faces).permute(0, 3, 1, 2).float() / 127.5 - 1
             return TRICKS[self.name](faces)
+
+
+def stand_in(name: str, bundle: Path | None = None) -> StandIn:
+    """One by name; of a bundle it takes the size of faces and their finder, and loads no weights.
+
+    Raises BadOption for another name, BadCheckpoint for a bundle that is none.
+    """
+    if bundle is None:
+        return StandIn(name)
+    manifest = read_manifest(bundle)
+    roles = [role for role in manifest["files"] if role not in NETWORKS]
+    files = {role: checked(bundle, role, manifest) for role in roles}
+    return StandIn(name, manifest["resolution"], finder=manifest["finder"], files=files)
 
 
 def network_of(model: Model | Network) -> Network:

@@ -68,7 +68,7 @@ class Painter:
         )
         measures, first = self._measures(request.places[0]), request.places[0]
         faces = self._network.paint(request, self._watch)
-        found = measures.window(first, faces, references=request.faces)
+        found = measures.window(first, faces, references=request.faces, again=False)
         if found != OK and self._network.has_spare:
             faces = self._network.paint(request, self._watch, precise=True)
             found = measures.window(first, faces, references=request.faces, again=True)

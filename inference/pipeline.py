@@ -17,15 +17,15 @@ from inference.errors import BadOption, Canceled, EngineFault
 from inference.faces import Face, Finder, make_finder
 from inference.faces.face import Rgb
 from inference.faces.scout import Scout
-from inference.filming import Filming
+from inference.filming import Filming, encoding_of
 from inference.inputs import check_inputs
 from inference.media import Frames, Sound, open_frames, read_sound
-from inference.media.encoding import Encoding
 from inference.media.joining import join
 from inference.media.source import Film
 from inference.networks import Network, network_of
 from inference.options import SyncOptions
 from inference.painter import Painter
+from inference.report import document
 from inference.report.measures import Measures
 from inference.reporting import Facts, result_of
 from inference.result import SyncResult, sha256_of
@@ -38,6 +38,8 @@ from inference.windows import Cutter, Layer, Voice
 OnProgress = Callable[[str, int, int | None], None]
 ShouldCancel = Callable[[], bool]
 Seconds = tuple[Fraction, Fraction]
+
+FACES = "faces.json"
 
 
 def sync(
@@ -52,6 +54,7 @@ def sync(
     should_cancel: ShouldCancel | None = None,
     segments: Path | None = None,
     part: Seconds | None = None,
+    report: Path | None = None,
 ) -> SyncResult:
     """Write `out`: the video's frames with mouths that speak the audio, and the audio itself.
 
@@ -64,6 +67,7 @@ def sync(
     that finds some of the same inputs, options and model there goes on after them. part: from and
     to, in seconds of the result: make only the frames that begin there anew, with these options,
     and join them with the earlier result in `segments`, whose other frames stay as they are.
+    report: where the report goes; faces.json is laid beside it.
 
     Raises an EngineError; then `out` is what it was before. Temporary files lie in one folder
     under `workdir`, which is gone afterwards whatever happens.
@@ -71,7 +75,10 @@ def sync(
     try:
         with tempfile.TemporaryDirectory(prefix="sync-", dir=workdir) as folder:
             run = Run(network_of(model), options, Path(folder), on_progress, should_cancel)
-            return run.sync(video, audio, out, segments, part)
+            result = run.sync(video, audio, out, segments, part)
+            deliver(result, run.film, report)
+            run.finished()
+            return result
     except OSError as error:
         raise EngineFault(
             f"The result could not be written: {error.strerror or error}.",
@@ -119,6 +126,7 @@ class Run:
     def sync(
         self, video: Path, audio: Path, out: Path, segments: Path | None, part: Seconds | None
     ) -> SyncResult:
+        encoding_of(self.options).check()
         if part is not None and segments is None:
             raise BadOption("To make a part anew, name the folder with the earlier segments.")
         self._tell("probe", 0, 1)
@@ -127,6 +135,14 @@ class Run:
         with self._shelf(segments) as shelf:
             job = self._job(video, audio, shelf, segments is not None, part)
             return self._make(video, out, self._hear_all(audio, job), shelf, job)
+
+    @property
+    def film(self) -> Path:
+        """The finished file, until it is delivered."""
+        return self.folder / "result.mp4"
+
+    def finished(self) -> None:
+        self._tell("finish", 1, 1)
 
     # What there is to do
 
@@ -226,9 +242,8 @@ class Run:
             shelf.close(segments[-1].first + segments[-1].frames, job.edits)
             self._tell("finish", 0, 1)
             with self.watch("finish"):
-                film = self.folder / "result.mp4"
                 files = [shelf.file(segment.number) for segment in segments]
-                join(files, frames.film, common, film)
+                join(files, frames.film, common, self.film)
             facts = Facts(
                 network=self.network,
                 options=self.options,
@@ -237,17 +252,14 @@ class Run:
                 sound=common,
                 segments=segments,
                 measures=measures,
-                made=film,
+                made=self.film,
                 source_frames=stages.source_frames,
                 unreadable=frames.unreadable,
                 faces=scout.faces_json(),
                 face_device=scout.finder.device,
                 watch=self.watch,
             )
-            result = result_of(facts, out)
-            move(film, out)
-            self._tell("finish", 1, 1)
-            return result
+            return result_of(facts, out)
 
     def _work(
         self, frames: Frames, layers: Sequence[Layer], scouts: "Scouts", making: Shelf, job: Job
@@ -258,7 +270,7 @@ class Run:
         filming = Filming(
             making,
             film,
-            Encoding(self.options.codec, self.options.quality, self.options.exact_size),
+            encoding_of(self.options),
             job.recipe,
             size,
             measures.numbered,
@@ -332,6 +344,23 @@ class Run:
     def _tell(self, stage: str, done: int, total: int | None) -> None:
         if self.on_progress:
             self.on_progress(stage, done, total)
+
+
+def deliver(result: SyncResult, made: Path, report: Path | None) -> None:
+    """Put everything at its place, the film last: where it lies, all of it does."""
+    placed: list[Path] = []
+    try:
+        if report is not None:
+            for path, told in ((report.with_name(FACES), result.faces), (report, result.report)):
+                draft = made.with_name(path.name)
+                document.write(draft, told)
+                move(draft, path)
+                placed.append(path)
+        move(made, result.path)
+    except OSError:
+        for path in placed:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _keep(made: Sequence[Segment], making: Shelf, shelf: Shelf) -> None:

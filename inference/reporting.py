@@ -6,8 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from inference.filming import encoding_of
 from inference.media import Sound
-from inference.media.encoding import Encoding
 from inference.media.info import ratio
 from inference.media.source import Film
 from inference.media.timing import Meant, read_timing
@@ -70,7 +70,7 @@ def result_of(facts: Facts, out: Path) -> SyncResult:
 
 
 def _report(facts: Facts, measured: Mapping[str, Any]) -> dict[str, Any]:
-    coding = _encoding(facts.options).of(facts.film)
+    coding = encoding_of(facts.options).of(facts.film)
     device = facts.network.device
     return document.make(
         measured,
@@ -134,10 +134,6 @@ def _notes(facts: Facts, ranges: Sequence[Mapping[str, Any]]) -> Iterator[docume
         yield document.note(
             "approximated", "The option speed=fast took approximations; the default takes none."
         )
-
-
-def _encoding(options: SyncOptions) -> Encoding:
-    return Encoding(options.codec, options.quality, options.exact_size)
 
 
 def _edits(edits: Sequence[Edit]) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""The engine's options as words of a command line. Free of torch and cv2."""
+
+import argparse
+import json
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NoReturn
+
+from inference.errors import BadOption
+from inference.options import CODECS, LENGTHS, SILENCES, SPEEDS, SyncOptions
+
+NETWORKS = ("identity", "offset", "zeros", "nan")
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses as the engine does: `bad_option: sentence`, exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadOption(
+            f"{message[:1].upper()}{message[1:]}.",
+            hint=f"{self.prog} --help lists what there is; a file whose name begins with a dash"
+            " is written ./-name.",
+        )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """All of SyncOptions."""
+    default = SyncOptions()
+    add = parser.add_argument
+    add("--steps", type=int, default=default.steps, help="denoising steps (default 20)")
+    add("--guidance", type=float, default=default.guidance, help="1 to 3, 1 is off (default 1.5)")
+    add("--seed", type=int, default=default.seed)
+    add("--device", default=default.device, help="auto, cpu, cuda, cuda:1 ...")
+    add("--length", default=default.length, help=f"{', '.join(LENGTHS)} (default audio)")
+    add("--silence", default=default.silence, help=f"{', '.join(SILENCES)} (default model)")
+    add("--face", type=_face, help="index of a track, X,Y@SECONDS, or a JSON list of speakers")
+    add("--face-box", type=_box, metavar="X,Y,W,H", help="a face that no finder sees")
+    add("--frame-rate", type=int, help="25: LatentSync's rate (default: the video's own)")
+    add(
+        "--color-match",
+        action=argparse.BooleanOptionalAction,
+        default=default.color_match,
+        help="bring the mouth's colors to those around it (default: yes)",
+    )
+    add("--speed", default=default.speed, help=f"{', '.join(SPEEDS)} (default exact)")
+    add("--codec", help=f"{', '.join(CODECS)} (default: by the video's depth)")
+    add("--quality", type=int, help="the encoder's CRF, 0 to 51, lower is better")
+    add("--exact-size", action="store_true", help="code an odd width or height as it is, in 4:4:4")
+
+
+def options_of(given: argparse.Namespace) -> SyncOptions:
+    """Raises BadOption for a value outside its range."""
+    names = SyncOptions().to_mapping()
+    return SyncOptions(**{name: getattr(given, name) for name in names}).check()
+
+
+def seconds(text: str) -> Fraction:
+    """A time as "3.2" or "16/5", exactly."""
+    if not re.fullmatch(r"\d{1,7}(\.\d{1,9})?|\d{1,12}/0*[1-9]\d{0,8}", text, re.ASCII):
+        raise BadOption(f"A time is written in seconds from 0 on, not as {text!r}.")
+    return Fraction(text)
+
+
+def _face(text: str) -> Any:
+    if not text.lstrip().startswith("["):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadOption("The option face is a list that is not JSON.") from None
+
+
+def _box(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().lstrip("-").isdecimal() for part in parts):
+        raise BadOption(f"The option face_box is written X,Y,W,H in whole pixels, not {text!r}.")
+    return tuple(int(part) for part in parts)
+
+
+def check_place(path: Path, sources: list[Path]) -> None:
+    """Raises BadOption if nothing can be written there, or if a source lies there."""
+    if not path.parent.is_dir() or path.is_dir():
+        raise BadOption(f"{path} can't be written: it is a folder, or its folder is missing.")
+    if any(path.resolve() == source.resolve() for source in sources):
+        raise BadOption("The result would overwrite its own source.")
