@@ -16,6 +16,14 @@ from psycopg import sql
 LOGIN_ROLES = ("viseme_owner", "viseme_app")
 GROUP_ROLES = ("viseme_operator", "viseme_lookup")
 READERS = ("viseme_app", "viseme_operator")
+# How long the application may keep others waiting, or wait: its transactions are short, and no
+# network call happens inside one. A process that hangs or is paused lets go of its locks by these.
+# Set on the role, so they hold behind any pooler; the owner, who migrates, has none.
+PATIENCE = {
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+}
 
 Connect = Callable[[str], psycopg.Connection]
 
@@ -46,6 +54,7 @@ def statements(database: str, app_password: str, owner_password: str) -> list[sq
         *(_make(role) for role in (*LOGIN_ROLES, *GROUP_ROLES)),
         _let_in("viseme_owner", owner_password),
         _let_in("viseme_app", app_password),
+        *(_bound("viseme_app", name, value) for name, value in PATIENCE.items()),
         # Who is no superuser, as on RDS, sets the owner's default privileges as its member.
         sql.SQL("GRANT viseme_owner TO CURRENT_USER").format(),
         # WITH INHERIT FALSE: only SET ROLE gives what the role may do, never by accident.
@@ -82,3 +91,8 @@ def _make(role: str) -> sql.Composed:
 def _let_in(role: str, password: str) -> sql.Composed:
     made = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
     return made.format(sql.Identifier(role), sql.Literal(password))
+
+
+def _bound(role: str, name: str, value: str) -> sql.Composed:
+    bound = sql.SQL("ALTER ROLE {} SET {} = {}")
+    return bound.format(sql.Identifier(role), sql.Identifier(name), sql.Literal(value))

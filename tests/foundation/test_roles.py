@@ -55,6 +55,16 @@ def test_an_administrator_makes_them_once_and_may_again(server):
         assert app.execute("SELECT number FROM thing").fetchone() == (1,)
 
 
+def test_the_application_keeps_nobody_waiting_for_ever_and_the_owner_migrates_in_peace(server):
+    create_roles(server)
+    names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+    bounds = {}
+    for role in ("app", "owner"):
+        with connect(server, f"viseme_{role}", f"of-the-{role}") as connection:
+            bounds[role] = [connection.execute(f"SHOW {name}").fetchone()[0] for name in names]
+    assert bounds == {"app": ["10s", "1min", "1min"], "owner": ["0", "0", "0"]}
+
+
 def test_the_application_is_no_superuser_owns_nothing_and_is_bound_by_policies(server):
     create_roles(server)
     with connect(server, "viseme_app", "of-the-app") as app:
