@@ -135,8 +135,9 @@ class Measures:
         return float(deviation[0, 0]) ** 2
 
     def _measure_seam(self, index: int, before: Rgb, after: Rgb) -> None:
-        source, result = self.zones.means(before), self.zones.means(after)
-        self.seam.add(index, *(_step(lines) for lines in (source, result, result - source)))
+        source, result = (_steps(self.zones.means(face)) for face in (before, after))
+        added = max(0.0, float((result - source).max()))
+        self.seam.add(index, float(source.max()), float(result.max()), added)
 
     def _measure_flicker(self, now: Seen, track: int) -> None:
         last = self._seen.get(track)
@@ -154,11 +155,11 @@ class Measures:
         )
 
 
-def _step(lines: npt.NDArray[np.float64]) -> float:
-    """(lines, sectors, 3) -> the mean step between two neighboring lines, where it is largest."""
+def _steps(lines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(lines, sectors, 3) -> (lines - 1,): the mean step from each line to the next."""
     steps = np.abs(np.diff(lines, axis=0))
     # On a small square a line has no pixel in some sectors.
-    return float(np.nanmean(steps.reshape(len(steps), -1), axis=1).max())
+    return np.asarray(np.nanmean(steps.reshape(len(steps), -1), axis=1))
 
 
 def enlargement(matrix: Matrix, resolution: int) -> float:
