@@ -10,8 +10,12 @@ of the overlap the two blocks' rows are blended.
   moment comes later: the log-mel's floor is the whole file's there as here).
 - Whisper adds a table of positions to its first state, so a row's numbers tell how far into its
   block it lies. No way of cutting makes that vanish: at a cut the position goes back by 20
-  seconds. The blend makes it a slope instead of a step: a row differs from the one before by a
-  fiftieth of the difference between two blocks. Measured in docs/performance.md.
+  seconds. The blend makes it a slope instead of a step: each row gets a fiftieth of the
+  difference between two blocks.
+
+Measured on 70 seconds of the demo's voices and with its encoder, as the mean change from a row to
+the next over the median of all such changes (99 % of which stay under 3.2): 5.1 and 4.8 at the
+reference's cuts at 30 and 60 seconds; at most 3.4 within our blends.
 """
 
 import os

@@ -163,12 +163,44 @@ def test_rows_in_a_file_are_the_rows_in_memory(hasty, tmp_path):
     assert heard.path.stat().st_size == rows.numel() * 4
 
 
+class Asked:
+    """Samples that remember the longest part anybody asked for."""
+
+    def __init__(self, samples):
+        self.samples, self.longest = samples, 0
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, part):
+        self.longest = max(self.longest, part.stop - part.start)
+        return self.samples[part]
+
+
+def test_a_long_sound_is_never_held_whole(hasty, tmp_path):
+    asked = Asked(np.zeros(16_000 * 95, np.int16))
+    heard = hear(asked, hasty, tmp_path)
+    assert heard.rows == 95 * 50
+    assert asked.longest <= 16_000 * 30 + 400
+
+
 def test_half_precision_takes_half_the_room(hasty, tmp_path):
     encoder = AudioEncoder(hasty.config).eval().half()
     encoder.load_state_dict(hasty.state_dict())
     heard = hear(sound(1), encoder, tmp_path)
     assert heard.path.stat().st_size == heard.rows * 2 * 16 * 2
     assert heard.windows_at([Fraction(0)]).dtype == torch.float32
+
+
+@pytest.mark.parametrize("tail", [1, 100, 160, 320, 7_999])
+def test_a_burst_in_the_last_moment_reaches_the_last_row(hasty, tail):
+    """Nothing at the end is dropped, whatever the length is a multiple of."""
+    wave = np.zeros(16_000 * 5 + tail, np.float32)
+    quiet = speech_features(wave, hasty)
+    wave[-1_600:] = sound(0.1)
+    loud = speech_features(wave, hasty)
+    assert len(loud) == len(wave) // 320
+    assert not torch.allclose(loud[-1], quiet[-1], atol=1e-3)
 
 
 def test_digital_silence_has_numbers(hasty, tmp_path):

@@ -1,6 +1,6 @@
 """Which coded sound an mp4 carries as it is, and AAC of our own for all other.
 
-Copied is what mp4 may carry *and* every browser plays from it: AAC-LC, MP3, FLAC and Opus. Vorbis
+Copied is what mp4 may carry *and* current browsers play from it: AAC-LC, MP3, FLAC and Opus. Vorbis
 and PCM have no place in mp4 that players know; ALAC, AC-3 and AMR have one, but most browsers stay
 silent. HE-AAC is coded anew because nothing here can make any to test with.
 """
