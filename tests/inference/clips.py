@@ -9,8 +9,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from inference.media import open_frames
+from inference.media import open_frames, read_sound
 from inference.media.color import to_rgb
+from inference.media.encoding import Encoding
+from inference.media.joining import join
+from inference.media.segment import SegmentWriter
+from inference.media.source import Frame
 
 Rgb = npt.NDArray[np.uint8]
 SAMPLE_FACE = Path(__file__).parents[2] / "inference/demo/sample/face.mp4"
@@ -123,6 +127,24 @@ def sound(
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return path
+
+
+def chain(
+    source: Path, voice: Path, out: Path, encoding: Encoding | None = None, **program: Any
+) -> list[Frame]:
+    """Through the whole chain without a model; the frames that went into the encoder."""
+    heard = read_sound(voice, out.parent / f"{out.stem}.spool")
+    piece = out.parent / f"{out.stem}.piece.mp4"
+    shown = []
+    with (
+        open_frames(source, heard.duration, **program) as frames,
+        SegmentWriter(piece, frames.film, encoding) as writer,
+    ):
+        for frame in frames:
+            writer.write(frame)
+            shown.append(frame)
+    join([piece], frames.film, heard, out)
+    return shown
 
 
 def planes(frame: av.VideoFrame) -> list[npt.NDArray[Any]]:

@@ -112,6 +112,15 @@ def test_the_sound_ends_with_a_shorter_picture(tmp_path):
     assert abs(ends[1] - 1) < Fraction(1, 100)
 
 
+def test_a_sound_that_is_longer_by_less_than_a_frame_keeps_its_tail(tmp_path):
+    source = clips.film(tmp_path / "a.mp4", clips.numbered(25))
+    out, _, shown = result(tmp_path, source, [], sound=1.03)
+    assert len(shown) == 25
+    with av.open(str(out)) as container:
+        heard = sum(frame.samples for frame in container.decode(audio=0))
+    assert heard >= 1.03 * 48000
+
+
 def test_segments_that_do_not_follow_each_other_are_not_joined(tmp_path):
     source = clips.film(tmp_path / "a.mp4", clips.numbered(30))
     voice = read_sound(clips.sound(tmp_path / "a.wav"), tmp_path / "spool")

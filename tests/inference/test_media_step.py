@@ -9,8 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from inference.media import open_frames, read_sound
-from inference.media.joining import join
+from inference.media import open_frames
 from inference.media.segment import SegmentWriter
 from tests.inference import clips
 
@@ -39,16 +38,8 @@ def beeps(path, rate=48000):
 
 def chain(source, voice, folder, **program):
     folder.mkdir(exist_ok=True)
-    sound = read_sound(voice, folder / "spool")
-    piece, out = folder / "piece.mp4", folder / "out.mp4"
-    with (
-        open_frames(source, sound.duration, **program) as frames,
-        SegmentWriter(piece, frames.film) as writer,
-    ):
-        for frame in frames:
-            writer.write(frame)
-    join([piece], frames.film, sound, out)
-    return out
+    clips.chain(source, voice, folder / "out.mp4", **program)
+    return folder / "out.mp4"
 
 
 def white_times(path):
