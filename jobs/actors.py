@@ -7,7 +7,7 @@ import dramatiq
 import structlog
 from dramatiq.middleware import CurrentMessage
 
-from jobs import dead_letters, previews, probing
+from jobs import dead_letters, previews, probing, sweeping
 from jobs.child import ModelChild
 from jobs.worker import Supervisor
 from messaging import broker
@@ -49,6 +49,21 @@ def make_preview(upload_id: str, tenant_id: str) -> None:
 def make_preview_dead(upload_id: str, tenant_id: str) -> None:
     """Three times in vain: the video stays without; its next job asks again."""
     log.warning("preview_given_up", upload_id=upload_id, tenant_id=tenant_id)
+
+
+@dramatiq.actor(broker=broker.shared(), queue_name="tasks", throws=EXPECTED)
+def sweep_files() -> None:
+    """Files that no row owns; for minutes, where there are many."""
+    message = CurrentMessage.get_current_message()
+    assert isinstance(message, Received)
+    with held(supervisor.hold(message)):
+        sweeping.sweep()
+
+
+@dramatiq.actor(broker=broker.shared(), queue_name="tasks-dead", throws=EXPECTED)
+def sweep_files_dead() -> None:
+    """Three times in vain; tomorrow is another day."""
+    log.warning("sweep_given_up")
 
 
 @dramatiq.actor(broker=broker.shared(), queue_name="lipsync-dead", throws=EXPECTED)

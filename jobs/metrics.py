@@ -32,6 +32,7 @@ failed_jobs = Counter("viseme_failed_jobs", "Jobs that ended as failed, by error
 failed_attempts = Counter(
     "viseme_failed_attempts", "Attempts that ended without a result, by error code.", ["code"]
 )
+swept_files = Counter("viseme_swept_files", "Files that no row owned, removed.", ["kind"])
 lost_attempts = Counter("viseme_lost_attempts", "Attempts whose lease another worker took over.")
 processing_seconds = Histogram(
     "viseme_processing_seconds",

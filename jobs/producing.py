@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,18 @@ def attempt_folder(attempt_id: UUID) -> Iterator[Path]:
 
 
 def clear_leftovers(older_than_seconds: float = 86400) -> None:
-    """Remove the folders of attempts that no worker can still be at."""
+    """Remove what processes of this machine that were killed have left in the work folder:
+    folders of attempts and probes, and the files of forms."""
     if not settings.WORK_ROOT.exists():
         return
-    for folder in settings.WORK_ROOT.iterdir():
-        if time.time() - folder.stat().st_mtime > older_than_seconds:
-            shutil.rmtree(folder, ignore_errors=True)
+    for left in settings.WORK_ROOT.iterdir():
+        with suppress(FileNotFoundError):  # another process clears as well
+            if time.time() - left.stat().st_mtime <= older_than_seconds:
+                continue
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()
 
 
 def produce(order: Order, folder: Path, model: ModelChild, keeper: Keeper) -> tuple[Path, dict]:

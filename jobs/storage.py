@@ -5,7 +5,11 @@ here is called inside a transaction. A link to a folder's file is a signed token
 jobs/files.py answers, with Range, as S3 answers its own.
 """
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
@@ -80,6 +84,20 @@ def put(storage: Storage, key: str, file: Path) -> None:
         saved = storage.save(key, File(content))
     if saved != key:
         raise OSError(f"stored as {saved} instead of {key}")
+
+
+def listed(storage: Storage) -> Iterator[tuple[str, datetime]]:
+    """Every key, and when it was written. A file that goes meanwhile may be missing."""
+    if not is_folder(storage):
+        for item in bucket_of(storage).objects.all():
+            yield item.key, item.last_modified
+        return
+    root = Path(storage.path(""))
+    for folder, _, names in os.walk(root):
+        for file in (Path(folder) / name for name in names):
+            with suppress(FileNotFoundError):
+                changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+                yield str(file.relative_to(root)), changed
 
 
 def download_url(

@@ -6,6 +6,8 @@ outside of acting_for(), with the tenant's id.
 
 import hashlib
 import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,7 +19,7 @@ from django.db import transaction
 from jobs import storage
 from jobs.clock import database_now
 from jobs.errors import EmptyUpload, UploadClosed, UploadIncomplete, UploadTooLarge
-from jobs.models import Upload, UploadKind, UploadState
+from jobs.models import Job, Upload, UploadKind, UploadState
 from jobs.parts import PartsGone, parts
 from messaging.ids import new_id
 from tenants.context import acting_for
@@ -113,8 +115,29 @@ def receive_file(tenant_id: UUID, kind: str, file: "UploadedFile[Any]") -> Uploa
     return upload
 
 
+def submit_files(
+    tenant_id: UUID,
+    files: "Mapping[str, UploadedFile[Any]]",
+    submit: Callable[[UUID, UUID], tuple[Job, bool]],
+) -> tuple[Job, bool]:
+    """Store a form's video and audio, then submit a job of their ids; its answer is returned.
+
+    They are taken back when no job comes of them: it was refused, or the form was sent before.
+    """
+    with ExitStack() as undoing:
+        ids = []
+        for kind in (UploadKind.VIDEO, UploadKind.AUDIO):
+            upload = receive_file(tenant_id, kind, files[kind])
+            undoing.callback(discard, tenant_id, upload)
+            ids.append(upload.id)
+        job, replayed = submit(*ids)
+        if not replayed:
+            undoing.pop_all()
+    return job, replayed
+
+
 def discard(tenant_id: UUID, upload: Upload) -> None:
-    """Take back a file that a repeated form sent once more: no job has it."""
+    """Take back a form's file that no job has."""
     with acting_for(tenant_id):
         Upload.objects.filter(id=upload.id).delete()
     storage.inputs().delete(upload.key)

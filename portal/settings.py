@@ -184,9 +184,9 @@ STORAGES = {
     "default": bucket_or_folder("S3_OUTPUT_BUCKET", "outputs"),
     "inputs": bucket_or_folder("S3_INPUT_BUCKET", "inputs"),
     "outputs": bucket_or_folder("S3_OUTPUT_BUCKET", "outputs"),
+    "models": bucket_or_folder("S3_MODELS_BUCKET", "models"),
     "staticfiles": {"BACKEND": plain if env.str("STATICFILES", files) == "plain" else manifest},
 }
-S3_MODELS_BUCKET = env.str("S3_MODELS_BUCKET", "")
 BUCKET_ORIGINS = env.list("BUCKET_ORIGINS", [])  # where a browser sends parts to and plays from
 if PRODUCTION and not BUCKET_ORIGINS:
     BUCKET_ORIGINS = [
@@ -225,6 +225,7 @@ TIMERS = [
     ("admission", 1, "jobs.admission.admit"),
     ("reconciler", 15, "jobs.reconciling.reconcile"),
     ("outbox-pruning", 3600, "messaging.outbox.prune"),
+    ("file-sweep", 86400, "jobs.sweeping.ask"),
 ]
 
 # --- jobs -----------------------------------------------------------------------------------------
@@ -243,6 +244,9 @@ RETRY_SECONDS = number("RETRY_SECONDS", 30, 0, 3600)
 SHUTDOWN_GRACE_SECONDS = number("SHUTDOWN_GRACE_SECONDS", 0, 0, 86400)
 
 MODEL_BUNDLE = Path(env.str("MODEL_BUNDLE", str(BASE_DIR / "inference" / "demo" / "bundle")))
+MODEL_PREFIX = env.str("MODEL_PREFIX", "")  # of a bundle in S3_MODELS_BUCKET, in MODEL_BUNDLE's place
+MODEL_CACHE = Path(env.str("MODEL_CACHE", str(VISEME_HOME / "model-cache")))
+MODEL_DEVICE = env.str("MODEL_DEVICE", "auto")
 MODEL_CHILD_MODULE = env.str("MODEL_CHILD_MODULE", "inference.child")
 JOBS_PER_CHILD = number("JOBS_PER_CHILD", 50, 1, 1_000_000, whole=True)
 SAMPLE_DIR = BASE_DIR / "inference" / "demo" / "sample"  # face.mp4 and voice.wav

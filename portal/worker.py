@@ -21,8 +21,8 @@ class WarmModel(dramatiq.Middleware):
     """A worker that takes videos loads its model before the first one, and frees it at the end."""
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        clear_leftovers()
         if "lipsync" in (worker.consumer_whitelist or {"lipsync"}):
-            clear_leftovers()
             actors.supervisor.model.start()
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:

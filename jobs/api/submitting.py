@@ -1,6 +1,5 @@
 """POST /process, alias POST /v1/jobs: a form with two small files, or the ids of two uploads."""
 
-from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
@@ -43,23 +42,14 @@ def from_uploads(request: Request, key: str | None) -> tuple[Job, bool]:
 
 
 def from_form(request: Request, key: str | None) -> tuple[Job, bool]:
-    """The files are stored first, and taken back if no job comes of them."""
     given = checked(JobFromForm(data=request.data))
     if sum(given[kind].size for kind in UploadKind) > settings.FORM_LIMIT_BYTES:
         raise bodies.form_too_large()
-    tenant_id = caller(request).tenant_id
-    with ExitStack() as undoing:
-        ids = {}
-        for kind in UploadKind:
-            upload = uploads.receive_file(tenant_id, kind, given[kind])
-            undoing.callback(uploads.discard, tenant_id, upload)
-            ids[kind] = upload.id
-        job, replayed = submitted(
-            caller(request), given, ids[UploadKind.VIDEO], ids[UploadKind.AUDIO], key
-        )
-        if not replayed:
-            undoing.pop_all()
-    return job, replayed
+    return uploads.submit_files(
+        caller(request).tenant_id,
+        given,
+        lambda video_id, audio_id: submitted(caller(request), given, video_id, audio_id, key),
+    )
 
 
 def submitted(

@@ -45,18 +45,17 @@ def new_job_form(request: MemberRequest) -> HttpResponse:
     if not form.is_valid():
         return refused(request, form, "Choose a video and a voice, and look at the options again.")
     try:
-        pair = {kind: receive(request, kind, form) for kind in ("video", "audio")}
-        job = submit(request, form, pair["video"].id, pair["audio"].id)
+        job, _ = uploads.submit_files(
+            request.tenant.tenant_id,
+            form.cleaned_data,
+            lambda video_id, audio_id: submit(request, form, video_id, audio_id),
+        )
     except JobError as refusal:
         return refused(request, form, f"{refusal} {refusal.hint}")
     return redirect("portal:job", job.id)
 
 
 DEFAULTS = {"steps": settings.INFERENCE_STEPS, "guidance": settings.GUIDANCE_SCALE}
-
-
-def receive(request: MemberRequest, kind: str, form: Form) -> Upload:
-    return uploads.receive_file(request.tenant.tenant_id, kind, form.cleaned_data[kind])
 
 
 def page(request: MemberRequest, form: Form, refusal: str = "") -> dict[str, Any]:
@@ -135,7 +134,7 @@ def submit_job(request: MemberRequest) -> HttpResponse:
     if not form.is_valid():
         return told("The job has no video or no voice, or an option is no number.", 400)
     try:
-        job = submit(request, form, form.cleaned_data["video"], form.cleaned_data["audio"])
+        job, _ = submit(request, form, form.cleaned_data["video"], form.cleaned_data["audio"])
     except JobError as refusal:
         return told(refusal, 422)
     return JsonResponse(
@@ -143,11 +142,13 @@ def submit_job(request: MemberRequest) -> HttpResponse:
     )
 
 
-def submit(request: MemberRequest, form: JobForm, video_id: UUID, audio_id: UUID) -> Job:
+def submit(
+    request: MemberRequest, form: JobForm, video_id: UUID, audio_id: UUID
+) -> tuple[Job, bool]:
     """The page's own id is the idempotency key: a second click finds the first one's job."""
     once = form.cleaned_data["submission"]
     with acting_for(request.tenant.tenant_id):
-        job, _ = submission.submit(
+        return submission.submit(
             video_id=video_id,
             audio_id=audio_id,
             options=form.options(),
@@ -156,7 +157,6 @@ def submit(request: MemberRequest, form: JobForm, video_id: UUID, audio_id: UUID
             consent_note=form.cleaned_data["consent_note"],
             idempotency_key=once and f"portal-{once}",
         )
-    return job
 
 
 def told(refusal: JobError | str, status: int) -> JsonResponse:

@@ -5,8 +5,10 @@ The server here checks neither signatures nor times: what is proven is that the 
 
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from jobs import storage, uploads
 from jobs.errors import UploadIncomplete
@@ -97,3 +99,11 @@ def test_a_result_is_put_and_linked_under_a_name_of_its_own(acme, tmp_path):
         assert (answer.status, answer.read()) == (206, b"film")
         assert answer.headers["Content-Disposition"] == 'attachment; filename="so far.mp4"'
         assert answer.headers["Content-Type"] == "application/octet-stream"
+
+
+def test_a_bucket_is_listed_with_the_times_of_its_objects(opened):
+    for part in uploads.missing_parts(opened):
+        put(part)
+    uploads.complete(opened.tenant_id, opened.id)
+    times = dict(storage.listed(storage.inputs()))
+    assert timezone.now() - times[opened.key] < timedelta(minutes=5)

@@ -11,6 +11,9 @@ from jobs.models import Job, Upload
 from tenants import people
 from tenants.context import acting_for, as_operator
 from tenants.models import Role, Tenant, User
+from tests.jobs.storing import shelves
+
+__all__ = ["shelves"]
 
 PICTURE = {"codec": "h264", "width": 64, "height": 48, "frame_rate": "25/1"}
 SOUND = {"codec": "pcm_s16le", "sample_rate": 16000, "channels": 1}

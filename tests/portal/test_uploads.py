@@ -11,17 +11,9 @@ from messaging.ids import new_id
 from tenants.context import acting_for
 from tenants.models import Limits
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelves")]
 START, SUBMIT, NEW = (reverse(f"portal:{n}") for n in ("start_upload", "submit_job", "new_job"))
 BODY = b"0123456789"
-
-
-@pytest.fixture(autouse=True)
-def own_folders(settings, tmp_path):
-    settings.MEDIA_ROOT = settings.WORK_ROOT = tmp_path
-    for name in ("inputs", "outputs"):
-        options = {"location": tmp_path / name}
-        settings.STORAGES[name] = settings.STORAGES[name] | {"OPTIONS": options}
 
 
 def started(browser, kind="video", **asked):
@@ -120,6 +112,27 @@ def test_without_javascript_a_small_pair_is_sent_with_the_form(studio):
     with acting_for(studio.tenant.id):
         assert answer.url == reverse("portal:job", args=[Job.objects.get().id])
         assert Upload.objects.count() == 2
+
+
+def files_in(folder):
+    return [file for file in folder.rglob("*") if file.is_file()]
+
+
+def test_a_refused_form_leaves_no_file_behind(studio, shelves):
+    video, audio = (SimpleUploadedFile(f"{kind}.mp4", BODY) for kind in ("video", "audio"))
+    answer = studio.browser.post(NEW, {"video": video, "audio": audio, "steps": 7})
+    assert answer.status_code == 400
+    with acting_for(studio.tenant.id):
+        assert not Upload.objects.exists()
+    assert files_in(shelves) == []
+
+
+def test_a_form_sent_twice_keeps_the_first_ones_files_alone(studio, shelves):
+    once = {"submission": str(new_id()), "steps": 20}
+    for _ in range(2):
+        files = {k: SimpleUploadedFile(f"{k}.mp4", BODY) for k in ("video", "audio")}
+        assert studio.browser.post(NEW, once | files).status_code == 302
+    assert len(files_in(shelves)) == 2
 
 
 def test_a_form_without_a_voice_says_so(studio):
