@@ -16,7 +16,7 @@ from inference.faces.face import Points, Rgb
 Gray = npt.NDArray[np.uint8]
 Vector = npt.NDArray[np.float32]
 
-SMALL_SIDE = 480
+SMALL_SIDE = 640
 FACE_SIDE, WIDE_SIDE = 24, 72
 # Half a side of the two squares, in units of the three points' spread: the face from forehead to
 # chin, and three times that. (In LatentSync's template the spread is 14.9 of 75 x 100 units.)
@@ -28,28 +28,45 @@ SAME_LEVELS = 12.0
 
 @dataclass(frozen=True)
 class Small:
-    """A frame reduced to at most 480 pixels a side. ratio: small pixels for one of the frame."""
+    """A frame halved until it has at most 640 pixels a side."""
 
     rgb: Rgb
-    ratio: Points
+    factor: int
 
     @classmethod
     def of(cls, frame: Rgb) -> "Small":
-        height, width = frame.shape[:2]
-        scale = min(1.0, SMALL_SIDE / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame
-        return cls(np.asarray(small, np.uint8), np.array([size[0] / width, size[1] / height]))
+        factor = 1
+        while max(frame.shape[:2]) > SMALL_SIDE * factor:
+            factor *= 2
+        return cls(reduced(frame, factor), factor)
 
     def square(self, points: Points, side: int, reach: float) -> tuple[Rgb, Points]:
         """An upright square around a face, and the (2, 3) matrix that leads from frame to it."""
         matrix = upright(points, side, reach)
-        # Pixel centers lie at whole numbers: x in the frame is (x + 0.5) r - 0.5 here.
-        back = np.diag([*(1 / self.ratio), 1.0])
-        back[:2, 2] = (1 / self.ratio - 1) / 2
+        # Pixel centers lie at whole numbers: x here is factor x + (factor - 1) / 2 in the frame.
+        back = np.diag([self.factor, self.factor, 1.0])
+        back[:2, 2] = (self.factor - 1) / 2
         to_square = matrix @ back
         square = cv2.warpAffine(self.rgb, to_square, (side, side), flags=cv2.INTER_AREA)
         return np.asarray(square, np.uint8), matrix
+
+
+def halvings(scale: float) -> int:
+    """The largest power of two that is not above a scale; 1 at least."""
+    return 1 << max(0, int(math.log2(max(scale, 1.0))))
+
+
+def reduced(frame: Rgb, factor: int) -> Rgb:
+    """Means of factor x factor pixels, a power of two; what is over at the edges is dropped.
+
+    By halves, for which OpenCV has a fast way: 0.7 ms for a quarter of 1080p, 5.8 ms by any factor.
+    """
+    while factor > 1 and min(frame.shape[:2]) > 1:
+        width, height = frame.shape[1] // 2, frame.shape[0] // 2
+        whole = frame[: 2 * height, : 2 * width]
+        frame = np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA))
+        factor //= 2
+    return frame
 
 
 def upright(points: Points, side: int, reach: float) -> Points:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.appearance import halvings, reduced
 from inference.faces.tflite import Network
 
 Rgb = npt.NDArray[np.uint8]
@@ -62,26 +63,30 @@ class FaceMesh:
         """Points in the frame, (468, 2), and how surely the region holds a face, 0..1."""
         pixels = self._network.side
         matrix = region.to_frame(pixels)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        # A face much larger than the square would alias: read it from a smaller picture.
-        seen, matrix_seen = shrunk(frame, matrix, region.side / pixels)
-        square = cv2.warpAffine(seen, matrix_seen, (pixels, pixels), flags=flags)
+        square = cut(frame, matrix, pixels)
         mesh, logit = self._network(square.astype(np.float32) / 255)
         points = mesh.reshape(POINTS, 3)[:, :2].astype(np.float64)
         score = 1 / (1 + math.exp(-float(np.clip(logit.item(), -60, 60))))
         return points @ matrix[:, :2].T + matrix[:, 2], score
 
 
-def shrunk(frame: Rgb, matrix: Points, scale: float) -> tuple[Rgb, Points]:
-    """The part of the frame that a region reads, by whole factors smaller where that helps."""
-    factor = int(scale)
-    if factor < 2:
-        return frame, matrix
-    height, width = frame.shape[:2]
-    size = (max(1, width // factor), max(1, height // factor))
-    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-    ratio = np.array([size[0] / width, size[1] / height])
-    shift = (ratio - 1) / 2  # pixel centers lie at whole numbers
-    moved = matrix * ratio[:, None]
-    moved[:, 2] += shift
-    return np.asarray(small, dtype=np.uint8), moved
+def cut(frame: Rgb, matrix: Points, pixels: int) -> Rgb:
+    """A square of so many pixels, black where the frame ends. matrix: (2, 3), from it to the frame.
+
+    Where it shrinks the frame by 2 or more, the frame is halved first: a face much larger than the
+    square would alias.
+    """
+    factor = halvings(float(np.hypot(*matrix[:, 0])))
+    ends = np.array([[0, 0], [pixels, 0], [0, pixels], [pixels, pixels]]) @ matrix[:, :2].T
+    low = np.clip(np.floor((ends + matrix[:, 2]).min(axis=0)).astype(int) - factor, 0, None)
+    high = np.clip(np.ceil((ends + matrix[:, 2]).max(axis=0)).astype(int) + 2 * factor, 0, None)
+    part = frame[low[1] : high[1], low[0] : high[0]]
+    if min(part.shape[:2]) < factor:
+        return np.zeros((pixels, pixels, 3), np.uint8)
+    to_part = matrix.copy()
+    # Pixel centers lie at whole numbers.
+    to_part[:, 2] = matrix[:, 2] - low - (factor - 1) / 2
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    small = reduced(part, factor)
+    square = cv2.warpAffine(small, to_part / factor, (pixels, pixels), flags=flags)
+    return np.asarray(square, np.uint8)

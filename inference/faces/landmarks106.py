@@ -5,12 +5,11 @@ Source: InsightFace's model files and the code that goes with them; the three po
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from inference.errors import WrongDetector
 from inference.faces.face import Box, Points, Rgb
-from inference.faces.face_mesh import shrunk
+from inference.faces.face_mesh import cut
 from inference.faces.onnx import Network
 
 COUNT = 106
@@ -30,10 +29,7 @@ class Landmarks106:
     def find(self, frame: Rgb, box: Box) -> Points:
         """Points in the frame, (106, 2)."""
         matrix = to_frame(box)
-        # A face much larger than the square would alias: read it from a smaller picture.
-        seen, from_square = shrunk(frame, matrix, float(matrix[0, 0]))
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        square = cv2.warpAffine(seen, from_square, (SIDE, SIDE), flags=flags)
+        square = cut(frame, matrix, SIDE)
         # RGB, 0..255: the file itself brings it to the network's range.
         outputs = self._network(np.asarray(square, np.float32).transpose(2, 0, 1))
         if outputs[0].size != 2 * COUNT:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from inference.faces.appearance import halvings, reduced
 from inference.faces.blazeface import BlazeFace, Detection, separate
 from inference.faces.face import Face
 from inference.faces.face_mesh import FaceMesh, Points, Region, Rgb
@@ -18,6 +19,8 @@ MIN_SCORE = 0.5
 # While all known faces are followed, new ones are looked for in every tenth frame only: a detector
 # costs twice what following costs.
 DETECT_EVERY = 10
+# Frames are halved while they stay larger than this, before they get the detectors' own size.
+DETECTOR_SIDE = 480
 
 
 class MeshFinder:
@@ -81,7 +84,10 @@ class MeshFinder:
         return found
 
     def _detect(self, frame: Rgb) -> list[Detection]:
-        return [found for detector in self._detectors for found in detector.find(frame)]
+        factor = halvings(max(frame.shape[:2]) / DETECTOR_SIDE)
+        small = reduced(frame, factor)
+        found = [one for detector in self._detectors for one in detector.find(small)]
+        return [one.enlarged(factor) for one in found]
 
 
 def three_points(mesh: Points) -> Points:

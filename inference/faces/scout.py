@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from inference.align import Aligner
 from inference.errors import Canceled, EngineError, EngineFault, NoFace
@@ -33,10 +33,8 @@ CLOSING_SECONDS = 10.0
 PAUSE_SECONDS = 0.5  # between two looks at whether to go on
 
 
-class Footage(Protocol):
-    """Frames in the source's order: number, seconds, and (H, W, 3). Iterated once."""
-
-    def __iter__(self) -> Iterator[tuple[int, float, Rgb]]: ...
+# Frames in the source's order: number, seconds, and (H, W, 3). Iterated once.
+Footage = Iterable[tuple[int, float, Rgb]]
 
 
 class FilmFootage:
@@ -82,7 +80,7 @@ class Scout:
         *,
         face_box: tuple[float, float, float, float] | None = None,
         limits: MediaLimits | None = None,
-        footage: Iterable[tuple[int, float, Rgb]] | None = None,
+        footage: Footage | None = None,
         should_cancel: Callable[[], bool] | None = None,
         states: Sequence[Mapping[str, Any]] = (),
     ) -> None:
@@ -95,9 +93,8 @@ class Scout:
         self._lanes: dict[int, Lane] = {}
         for state in states:
             self._restore(state)
-        self._footage = footage
-        if footage is None:
-            self._footage = FilmFootage(path, len(self.plan.log.numbers), limits)
+        seen = len(self.plan.log.numbers)
+        self._footage = FilmFootage(path, seen, limits) if footage is None else footage
         self._closing = threading.Event()
         self._looking = threading.Lock()  # held while a frame is taken in
         self._thread = threading.Thread(target=self._run, name="scout", daemon=True)
