@@ -112,17 +112,30 @@ def test_a_steady_tone_has_a_step_at_the_reference_s_seams_and_none_of_ours(hast
     assert ours.max() < 1.5 * usual
 
 
-def test_a_tone_pattern_sounds_alike_on_both_sides_of_30_seconds():
-    """61 seconds of one pattern; the same moment of it a second apart, as bytedance/LatentSync#90
-    reports it."""
+def seconds_apart(rows, moment):
+    """How different the same moment of a pattern of one second is a second later."""
+    first, second = rows[round(moment * 50)], rows[round(moment * 50) + 50]
+    return float((first - second).abs().mean() / rows.std())
+
+
+def test_a_tone_pattern_sounds_alike_on_both_sides_of_30_60_and_90_seconds():
+    """95 seconds of one pattern, as bytedance/LatentSync#90 and #101 report it."""
     encoder = small.encoder()
-    pattern = np.tile(sound(1) * np.hanning(16_000).astype(np.float32), 61)
-
-    def apart(rows):
-        return float((rows[1495] - rows[1545]).abs().mean() / rows.std())
-
+    pattern = np.tile(sound(1) * np.hanning(16_000).astype(np.float32), 95)
     ours, theirs = (speech_features(pattern, encoder, reference_blocks=r) for r in (False, True))
-    assert apart(ours) < 0.5 * apart(theirs)
+    for seam in (29.5, 59.5, 89.5):
+        assert seconds_apart(ours, seam) < 0.5 * seconds_apart(theirs, seam)
+        # As alike as two seconds of the reference that no seam parts.
+        assert seconds_apart(ours, seam) == pytest.approx(seconds_apart(theirs, 10.0), rel=0.25)
+
+
+def test_sound_moved_by_half_a_second_moves_its_rows_at_the_seam_as_anywhere(hasty):
+    """What stays different is the place in the block, which the encoder writes into each row."""
+    wave = sound(12)
+    rows = speech_features(wave, hasty)
+    moved = speech_features(np.concatenate([np.zeros(8_000, np.float32), wave]), hasty)[25:]
+    off = (rows - moved).abs().mean(dim=(1, 2))[10:-10]
+    assert off.max() < 2 * off.median()
 
 
 def test_each_row_comes_from_the_block_in_whose_middle_it_lies(hasty):

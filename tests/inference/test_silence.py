@@ -42,7 +42,7 @@ def test_the_mouth_fades_over_four_frames_on_both_sides_of_a_pause():
 def test_zeros_room_noise_and_direct_current_are_decided_alike():
     expected = opacity(tone(1), zeros(1), tone(1), zeros(1))
     assert expected.min() == 0
-    for pause in (noise(1), noise(1, -75), zeros(1) + np.int16(900)):
+    for pause in (noise(1), noise(1, -75), noise(1, -100), zeros(1) + np.int16(900)):
         assert np.array_equal(opacity(tone(1), pause, tone(1), pause), expected)
 
 
