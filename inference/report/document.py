@@ -8,7 +8,7 @@ from typing import Any
 from inference.report.schema import VERSION
 
 # Where a figure becomes a warning. docs/report.md says why there.
-ENLARGED, SOFT, SEAM = 1.5, 0.5, 2.0
+SOFT, SEAM = 0.5, 2.0
 PADDING = 0.128  # seconds: a codec's last packet is full, 1024 samples at 8 kHz at most
 Note = dict[str, str]
 
@@ -101,13 +101,6 @@ def _of_the_timing(report: Mapping[str, Any]) -> Iterable[Note]:
 
 
 def _of_the_picture(report: Mapping[str, Any]) -> Iterable[Note]:
-    enlargement = report["patch"]["enlargement"]
-    if enlargement and enlargement["mean"] > ENLARGED:
-        yield note(
-            "patch_enlarged",
-            f"The face is {enlargement['mean']:.1f} times larger than the model's picture of"
-            f" {report['patch']['resolution']} pixels: the mouth is softer than the skin around.",
-        )
     sharpness, seam = report["sharpness"], report["seam"]
     if sharpness and sharpness["ratio"] < SOFT:
         yield note("soft_mouth", f"The mouth has {sharpness['ratio']:.2f} of its sharpness.")

@@ -11,6 +11,7 @@ import torch
 
 from inference import reporting
 from inference.align import Aligner
+from inference.faces import album
 from inference.faces.face import REASONS
 from inference.mask import draw_mask
 from inference.report import document
@@ -108,7 +109,6 @@ def test_a_bad_run_names_all_that_is_bad():
         "passed_through",
         "bridged",
         "window_failed",
-        "patch_enlarged",
         "sound_offset",
         "sound_length",
         "rows_gained",
@@ -155,9 +155,11 @@ def test_every_figure_and_warning_is_defined_in_the_docs():
     text = DOCS.read_text("utf-8")
     missing = sorted({name for name in names(schema()) if f"`{name}`" not in text})
     assert not missing
-    sources = "".join(Path(module.__file__).read_text("utf-8") for module in (document, reporting))
-    codes = set(re.findall(r'note\(\s*"([a-z_]+)"', sources))
-    assert {"visible_seam", "size_gained"} <= codes
+    sources = "".join(
+        Path(module.__file__).read_text("utf-8") for module in (document, reporting, album)
+    )
+    codes = set(re.findall(r'(?:note|append\()\(\s*"([a-z_]+)"', sources))
+    assert {"visible_seam", "size_gained", "several_people"} <= codes
     assert not sorted(code for code in codes if f"`{code}`" not in text)
 
 

@@ -55,7 +55,7 @@ def test_a_network_that_changes_nothing_has_figures_that_say_so(report):
     assert abs(told["timing"]["offset_start_seconds"]) < 0.001
     assert abs(told["timing"]["offset_end_seconds"]) < 0.001
     assert told["timing"]["video"]["packets"] == 20
-    assert codes(told) == {"no_model", "passed_through", "patch_enlarged"}
+    assert codes(told) == {"no_model", "passed_through", "large_face"}
 
 
 def test_a_bright_mouth_is_seen_in_the_report_only_where_nothing_matches_it(report):
