@@ -158,7 +158,7 @@ def test_every_figure_and_warning_is_defined_in_the_docs():
     sources = "".join(
         Path(module.__file__).read_text("utf-8") for module in (document, reporting, album)
     )
-    codes = set(re.findall(r'(?:note|append\()\(\s*"([a-z_]+)"', sources))
+    codes = set(re.findall(r'(?:note|append\(\s*)\(\s*"([a-z_]+)"', sources))
     assert {"visible_seam", "size_gained", "several_people"} <= codes
     assert not sorted(code for code in codes if f"`{code}`" not in text)
 
