@@ -152,3 +152,12 @@ def test_a_film_shorter_than_half_a_new_frame_still_has_one():
 def test_a_late_picture_at_another_rate_is_filled_with_its_first_frame():
     strip = Retimed(Even(10), usual=1, ratio=Fraction(1), begin=3)
     assert [s.number for s in strip.forwards()] == [0, 0, 0, *range(10)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rate", "frames"),
+    [("119.37", 25, 2984), ("3.041", 25, 76), ("3.3", 25, 83), ("6.23", 25, 156), ("1", 25, 25)],
+)
+def test_reported_lengths_follow_the_rule(seconds, rate, frames):
+    assert count(5000, Fraction(rate), Fraction(seconds)) == frames
+    assert count(20, Fraction(rate), Fraction(seconds)) == frames
