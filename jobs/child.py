@@ -68,7 +68,7 @@ class ModelChild:
             _command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=clean_environment(os.environ),
+            env=_environment(),
             cwd=settings.BASE_DIR,
             text=True,
             bufsize=1,
@@ -125,10 +125,13 @@ class ModelChild:
             log.info("model_process_killed", pid=self._process.pid)
 
     def _await_ready(self, check: Callable[[], None]) -> None:
+        """START_SECONDS of silence are too long; bytes of a bundle that arrive are none."""
         deadline = time.monotonic() + START_SECONDS
-        while (event := self.next_event(POLL_SECONDS)) is None:
+        while (event := self.next_event(POLL_SECONDS)) is None or event["event"] == "fetching":
             check()
-            if time.monotonic() >= deadline:
+            if event is not None:
+                deadline = time.monotonic() + START_SECONDS
+            elif time.monotonic() >= deadline:
                 self.kill()
                 raise EngineFailed("engine_hung", f"The model did not load in {START_SECONDS} s.")
         if event["event"] != "ready":
@@ -186,8 +189,15 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _command() -> list[str]:
-    bundle = ["--bundle", str(settings.MODEL_BUNDLE)] if settings.MODEL_BUNDLE else []
-    return [sys.executable, "-m", settings.MODEL_CHILD_MODULE, *bundle]
+    child = [sys.executable, "-m", settings.MODEL_CHILD_MODULE, "--device", settings.MODEL_DEVICE]
+    if settings.MODEL_PREFIX:
+        return [sys.executable, "-m", "jobs.bundles", settings.MODEL_PREFIX, *child]
+    return [*child, "--bundle", str(settings.MODEL_BUNDLE)]
+
+
+def _environment() -> dict[str, str]:
+    """Whoever brings a bundle needs our keys to the bucket; it drops them before it loads it."""
+    return dict(os.environ) if settings.MODEL_PREFIX else clean_environment(os.environ)
 
 
 def _read(lines: Any, events: "queue.Queue[Event | None]") -> None:
@@ -195,7 +205,24 @@ def _read(lines: Any, events: "queue.Queue[Event | None]") -> None:
     for line in lines:
         try:
             event = json.loads(line)
-            events.put(event) if "event" in event else None
+            if "event" in event:
+                _note(event)
+                events.put(event)
         except (ValueError, TypeError):
             log.info("model_process_said", line=line.strip()[:500])
     events.put(None)
+
+
+def _note(event: Event) -> None:
+    """Which model is served, or why none is, stands in the log when it is known: a worker may wait
+    for hours for its first job."""
+    if event["event"] == "ready":
+        model = dict(event.get("model", {}))
+        for notice in model.pop("notices", ()):
+            log.warning("model_notice", notice=notice)
+        log.info("model_ready", **model)
+    elif event["event"] == "fetching":
+        log.info("model_fetching", done_bytes=event.get("done"), total_bytes=event.get("total"))
+    elif event["event"] == "failed" and event.get("id") is None:
+        told = {name: event.get(name, "") for name in ("code", "message", "hint")}
+        log.error("model_not_loaded", **told)

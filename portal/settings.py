@@ -244,7 +244,7 @@ RETRY_SECONDS = number("RETRY_SECONDS", 30, 0, 3600)
 SHUTDOWN_GRACE_SECONDS = number("SHUTDOWN_GRACE_SECONDS", 0, 0, 86400)
 
 MODEL_BUNDLE = Path(env.str("MODEL_BUNDLE", str(BASE_DIR / "inference" / "demo" / "bundle")))
-MODEL_PREFIX = env.str("MODEL_PREFIX", "")  # of a bundle in S3_MODELS_BUCKET, in MODEL_BUNDLE's place
+MODEL_PREFIX = env.str("MODEL_PREFIX", "")  # of a bundle in S3_MODELS_BUCKET; goes before a folder
 MODEL_CACHE = Path(env.str("MODEL_CACHE", str(VISEME_HOME / "model-cache")))
 MODEL_DEVICE = env.str("MODEL_DEVICE", "auto")
 MODEL_CHILD_MODULE = env.str("MODEL_CHILD_MODULE", "inference.child")

@@ -2,8 +2,11 @@
 
 import json
 import os
+import queue
+import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from jobs import child as child_module
 from jobs.child import EngineFailed, ModelChild, clean_environment, failure
@@ -127,3 +130,27 @@ def test_a_model_that_does_not_load_is_a_fault(child, bundle, request_of, settin
     monkeypatch.setattr(child_module, "POLL_SECONDS", 0)
     with pytest.raises(EngineFailed, match="did not load"):
         child.begin("a", **request_of)
+
+
+def test_the_log_says_which_model_is_served_and_what_must_be_said_of_it():
+    told = {"name": "latentsync-1.6", "version": "1.6", "device": "cuda:0"}
+    lines = [{"event": "ready", "model": {**told, "notices": ["x.onnx: research only"]}}]
+    with capture_logs() as logs:
+        child_module._read(map(json.dumps, lines), queue.Queue())
+    assert {"event": "model_ready", "log_level": "info", **told} in logs
+    (notice,) = [line for line in logs if line["event"] == "model_notice"]
+    assert notice["notice"] == "x.onnx: research only"
+
+
+def test_bytes_of_a_bundle_that_arrive_are_no_silence(child, monkeypatch):
+    monkeypatch.setattr(child_module, "START_SECONDS", 0.5)
+    heard = iter([0.3] * 4)
+
+    def next_event(timeout):
+        if (pause := next(heard, None)) is None:
+            return {"event": "ready"}
+        time.sleep(pause)
+        return {"event": "fetching", "done": 1, "total": 2}
+
+    monkeypatch.setattr(child, "next_event", next_event)
+    child._await_ready(lambda: None)
