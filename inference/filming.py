@@ -18,8 +18,8 @@ from inference.windows import Shot
 class Filming:
     """Writes shots, in order, onto a shelf. before: the segment that they follow, if any.
 
-    size: frames in a segment. measures: by a segment's number; what they counted goes into its
-    record. Use as a context: the last segment is closed when it is left, and removed if it is left
+    size: frames in a segment. measures, scouted: by a segment's number, what goes into its record.
+    Use as a context: the last segment is closed when it is left, and removed if it is left
     by an error.
     """
 
@@ -31,12 +31,14 @@ class Filming:
         recipe: Mapping[str, Any],
         size: int,
         measures: Callable[[int], Measures],
+        scouted: Callable[[int], Mapping[str, Any]],
         *,
         before: Segment | None = None,
         edits: Sequence[Edit] = (),
     ) -> None:
         self._shelf, self._film, self._encoding = shelf, film, encoding
-        self._recipe, self._edits, self._size, self._measures = recipe, edits, size, measures
+        self._recipe, self._edits, self._size = recipe, edits, size
+        self._measures, self._scouted = measures, scouted
         self.segments: list[Segment] = []
         self._number = before.number + 1 if before else 0
         self._first = before.first + before.frames if before else 0
@@ -89,6 +91,7 @@ class Filming:
             recipe=self._recipe,
             edits=[edit.to_mapping() for edit in self._edits if edit.touches(*span)],
             measures=self._measures(self._number).state(),
+            scout=self._scouted(self._number),
         )
         self._shelf.put(segment, made)
         self.segments.append(segment)

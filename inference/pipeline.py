@@ -7,18 +7,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from inference.align import Aligner
 from inference.audio import Heard, hear
 from inference.blend import Blender
 from inference.checkpoint import Model
 from inference.errors import BadOption, Canceled, EngineFault
-from inference.faces import Face, Finder, make_finder
-from inference.faces.face import Rgb
-from inference.faces.scout import Scout
 from inference.filming import Filming, encoding_of
 from inference.inputs import check_inputs
+from inference.job import Job, Seconds, anew, go_on, recipe_of, sounds_of
 from inference.media import Frames, Sound, open_frames, read_sound
 from inference.media.joining import join
 from inference.media.source import Film
@@ -28,8 +25,9 @@ from inference.painter import Painter
 from inference.report import document
 from inference.report.measures import Measures
 from inference.reporting import Facts, result_of
-from inference.result import SyncResult, sha256_of
-from inference.segments import Earlier, Edit, Recipe, Segment, Shelf, frames_in_segment, move
+from inference.result import SyncResult
+from inference.scouting import Scouts
+from inference.segments import Segment, Shelf, frames_in_segment, move
 from inference.silence import Gate
 from inference.stages import Stages
 from inference.stopwatch import Stopwatch
@@ -37,8 +35,6 @@ from inference.windows import Cutter, Layer, Voice
 
 OnProgress = Callable[[str, int, int | None], None]
 ShouldCancel = Callable[[], bool]
-Seconds = tuple[Fraction, Fraction]
-
 FACES = "faces.json"
 
 
@@ -94,24 +90,6 @@ class Hearing:
     heard: Heard | None
 
 
-@dataclass(frozen=True)
-class Job:
-    """What there is to do. recipe: for the records of what is made. options: by layer, see
-    windows.Cutter. before, after: finished segments that stay. edits: all parts made anew, this
-    one included. until: the place of the first frame that isn't made."""
-
-    recipe: Mapping[str, Any]
-    options: Sequence[SyncOptions]
-    before: Sequence[Segment] = ()
-    after: Sequence[Segment] = ()
-    edits: Sequence[Edit] = ()
-    until: int | None = None
-
-    @property
-    def first(self) -> int:
-        return self.before[-1].first + self.before[-1].frames if self.before else 0
-
-
 @dataclass
 class Run:
     """One synchronization. folder: its own, for temporary files."""
@@ -162,17 +140,8 @@ class Run:
         if not kept:
             return Job({}, [self.options])
         with self.watch("probe"):
-            recipe = Recipe(
-                video=sha256_of(video),
-                audio=sha256_of(audio),
-                sounds=_hashes(self.options),
-                options=self.options,
-                model=self.network.to_mapping(),
-                device=self.network.device,
-            )
-            if part is not None:
-                return _anew(shelf.earlier(recipe), recipe, part)
-            return Job(recipe.to_mapping(), [self.options], shelf.finished(recipe))
+            recipe = recipe_of(video, audio, self.options, self.network)
+            return go_on(shelf, recipe) if part is None else anew(shelf, recipe, part)
 
     # What is heard
 
@@ -221,7 +190,7 @@ class Run:
                     first=job.first,
                 )
             )
-            scouts = Scouts(video, self.network, self.watch)
+            scouts = Scouts(video, self.network, self.watch, job)
             stack.callback(scouts.close)
             layers = [
                 Layer(options, scouts.of(options).plan, _voices(options, sounds, frames.film))
@@ -257,12 +226,13 @@ class Run:
                 unreadable=frames.unreadable,
                 faces=scout.faces_json(),
                 face_device=scout.finder.device,
+                notes=scout.notes(),
                 watch=self.watch,
             )
             return result_of(facts, out)
 
     def _work(
-        self, frames: Frames, layers: Sequence[Layer], scouts: "Scouts", making: Shelf, job: Job
+        self, frames: Frames, layers: Sequence[Layer], scouts: Scouts, making: Shelf, job: Job
     ) -> tuple[list[Segment], Stages]:
         film = frames.film
         size = frames_in_segment(film.rate)
@@ -274,6 +244,7 @@ class Run:
             job.recipe,
             size,
             measures.numbered,
+            scouts.record,
             before=job.before[-1] if job.before else None,
             edits=job.edits,
         )
@@ -369,39 +340,6 @@ def _keep(made: Sequence[Segment], making: Shelf, shelf: Shelf) -> None:
             shelf.put(segment, making.file(segment.number))
 
 
-def sounds_of(options: SyncOptions) -> list[str]:
-    """Files that speakers of the option `face` have of their own."""
-    turns = options.face if isinstance(options.face, tuple) else ()
-    return [turn.sound for turn in turns if turn.sound is not None]
-
-
-def _hashes(options: SyncOptions) -> dict[str, str]:
-    return {path: sha256_of(Path(path)) for path in sounds_of(options)}
-
-
-def _anew(earlier: Earlier, recipe: Recipe, part: Seconds) -> Job:
-    edit = Edit(*part, recipe.options, recipe.sounds)
-    edits = [*earlier.edits, edit]
-    if not 0 <= edit.start < edit.end:
-        raise BadOption("The part to make anew must begin at 0 seconds or later, and end later.")
-    for each in (earlier.recipe, *earlier.edits):
-        if dict(each.sounds) != _hashes(each.options):
-            raise BadOption("A speaker's sound of the earlier result is another file by now.")
-    touched = [segment for segment in earlier.segments if edit.touches(*segment.span)]
-    if not touched:
-        raise BadOption("The part to make anew lies after the end of the result.")
-    first, last = touched[0].number, touched[-1].number
-    after = earlier.segments[last + 1 :]
-    return Job(
-        recipe=earlier.recipe.to_mapping(),
-        options=[earlier.recipe.options, *(each.options for each in edits)],
-        before=earlier.segments[:first],
-        after=after,
-        edits=edits,
-        until=after[0].first if after else None,
-    )
-
-
 def _voices(
     options: SyncOptions, sounds: Mapping[str | None, Hearing], film: Film
 ) -> dict[str | None, Voice]:
@@ -444,48 +382,3 @@ class MeasuresBySegment:
         """The last to ask: the segment is whole."""
         with self._making:
             return self._measures.pop(number)
-
-
-class Scouts:
-    """One for each choice of faces: parts that are made anew may have another than the rest."""
-
-    def __init__(self, video: Path, network: Network, watch: Stopwatch) -> None:
-        self._video, self._network, self._watch = video, network, watch
-        self._scouts: dict[object, Scout] = {}
-
-    def of(self, options: SyncOptions) -> Scout:
-        """Started already."""
-        key = (options.face, options.face_box)
-        if key not in self._scouts:
-            network = self._network
-            device = "cuda" if network.device.startswith("cuda") else "cpu"
-            finder = make_finder(network.finder, network.files, device=device)
-            self._scouts[key] = Scout(
-                self._video,
-                Watched(finder, self._watch),
-                options.face,
-                Aligner(network.resolution),
-                face_box=options.face_box,
-            ).start()
-        return self._scouts[key]
-
-    def close(self) -> None:
-        for scout in self._scouts.values():
-            scout.close()
-
-
-class Watched:
-    """A finder whose time is taken."""
-
-    def __init__(self, finder: Finder, watch: Stopwatch) -> None:
-        self._finder, self._watch, self.device = finder, watch, finder.device
-
-    def find_all(self, frame: Rgb) -> list[Face]:
-        with self._watch("faces"):
-            return self._finder.find_all(frame)
-
-    def state(self) -> dict[str, Any]:
-        return self._finder.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self._finder.restore(state)

@@ -23,7 +23,8 @@ from inference.stopwatch import Stopwatch
 @dataclass(frozen=True)
 class Facts:
     """What is known when a result is finished. made: the file, before it is put at its place.
-    source_frames: pictures of the source that were read; unreadable: those that could not be."""
+    source_frames: pictures of the source that were read; unreadable: those that could not be.
+    notes: the scout's, a code and a sentence each."""
 
     network: Network
     options: SyncOptions
@@ -37,6 +38,7 @@ class Facts:
     unreadable: int
     faces: Mapping[str, Any]
     face_device: str
+    notes: Sequence[tuple[str, str]]
     watch: Stopwatch
 
 
@@ -95,7 +97,7 @@ def _report(facts: Facts, measured: Mapping[str, Any]) -> dict[str, Any]:
             "quality": int(coding.options["crf"]),
         },
         timing=read_timing(facts.made).to_mapping(_meant(facts)),
-        warnings=_notes(facts, measured["frames"]["ranges"]),
+        warnings=_notes(facts),
     )
 
 
@@ -109,7 +111,7 @@ def _meant(facts: Facts) -> Meant:
     return Meant(first.start * tick, last.last * tick, heard[0], heard[-1])
 
 
-def _notes(facts: Facts, ranges: Sequence[Mapping[str, Any]]) -> Iterator[document.Note]:
+def _notes(facts: Facts) -> Iterator[document.Note]:
     if facts.unreadable:
         yield document.note(
             "unreadable_pictures",
@@ -123,11 +125,8 @@ def _notes(facts: Facts, ranges: Sequence[Mapping[str, Any]]) -> Iterator[docume
             f"The result has {columns} columns and {rows} rows more than the video:"
             " its encoding needs an even width and height.",
         )
-    small = sum(row["last"] - row["first"] + 1 for row in ranges if row["reason"] == "too_small")
-    if small:
-        yield document.note(
-            "face_too_small", f"In {small} frames the face was too small to be painted."
-        )
+    for code, sentence in facts.notes:
+        yield document.note(code, sentence)
     if facts.network.remark:
         yield document.note("slower_than_usual", facts.network.remark)
     if facts.options.speed == "fast":

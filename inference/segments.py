@@ -116,10 +116,10 @@ class Segment:
     """One piece. first: the place of its first frame in the result. tick: seconds, as a ratio.
     start, last, end: ticks at which its first frame and its last one begin, and the last is over.
     edits: the parts made anew that reach into it. measures: what was counted of it
-    for the report.
+    for the report. scout: what was found out about faces since the record before, from where
+    whoever continues goes on.
 
-    Nothing else is carried over: windows begin at every sixteenth frame whatever came before, and
-    faces are looked for from the start of the source, in its order, by whoever continues.
+    Nothing else is carried over: windows begin at every sixteenth frame whatever came before.
     """
 
     number: int
@@ -134,6 +134,7 @@ class Segment:
     recipe: Mapping[str, Any]
     edits: Sequence[Mapping[str, Any]] = ()
     measures: Mapping[str, Any] = field(default_factory=dict)
+    scout: Mapping[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
     @classmethod

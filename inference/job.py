@@ -1,0 +1,89 @@
+"""What a run is to make, given what is there already."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from inference.errors import BadOption
+from inference.networks import Network
+from inference.options import SyncOptions
+from inference.result import sha256_of
+from inference.segments import Edit, Recipe, Segment, Shelf
+
+Seconds = tuple[Fraction, Fraction]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What there is to do. recipe: for the records of what is made. options: by layer, see
+    windows.Cutter. before, after: finished segments that stay. known: all segments of which records
+    tell. edits: all parts made anew, this one included. until: the place of the first frame that
+    isn't made."""
+
+    recipe: Mapping[str, Any]
+    options: Sequence[SyncOptions]
+    before: Sequence[Segment] = ()
+    after: Sequence[Segment] = ()
+    known: Sequence[Segment] = ()
+    edits: Sequence[Edit] = ()
+    until: int | None = None
+
+    @property
+    def first(self) -> int:
+        return self.before[-1].first + self.before[-1].frames if self.before else 0
+
+
+def recipe_of(video: Path, audio: Path, options: SyncOptions, network: Network) -> Recipe:
+    """Reads the files whole, for their hashes."""
+    return Recipe(
+        video=sha256_of(video),
+        audio=sha256_of(audio),
+        sounds=hashes(options),
+        options=options,
+        model=network.to_mapping(),
+        device=network.device,
+    )
+
+
+def go_on(shelf: Shelf, recipe: Recipe) -> Job:
+    """Make what the shelf doesn't have yet."""
+    before = shelf.finished(recipe)
+    return Job(recipe.to_mapping(), [recipe.options], before, known=before)
+
+
+def sounds_of(options: SyncOptions) -> list[str]:
+    """Files that speakers of the option `face` have of their own."""
+    turns = options.face if isinstance(options.face, tuple) else ()
+    return [turn.sound for turn in turns if turn.sound is not None]
+
+
+def hashes(options: SyncOptions) -> dict[str, str]:
+    return {path: sha256_of(Path(path)) for path in sounds_of(options)}
+
+
+def anew(shelf: Shelf, recipe: Recipe, part: Seconds) -> Job:
+    """Make a part of the earlier result on the shelf anew, with the recipe's options."""
+    earlier = shelf.earlier(recipe)
+    edit = Edit(*part, recipe.options, recipe.sounds)
+    edits = [*earlier.edits, edit]
+    if not 0 <= edit.start < edit.end:
+        raise BadOption("The part to make anew must begin at 0 seconds or later, and end later.")
+    for each in (earlier.recipe, *earlier.edits):
+        if dict(each.sounds) != hashes(each.options):
+            raise BadOption("A speaker's sound of the earlier result is another file by now.")
+    touched = [segment for segment in earlier.segments if edit.touches(*segment.span)]
+    if not touched:
+        raise BadOption("The part to make anew lies after the end of the result.")
+    first, last = touched[0].number, touched[-1].number
+    after = earlier.segments[last + 1 :]
+    return Job(
+        recipe=earlier.recipe.to_mapping(),
+        options=[earlier.recipe.options, *(each.options for each in edits)],
+        before=earlier.segments[:first],
+        after=after,
+        known=earlier.segments,
+        edits=edits,
+        until=after[0].first if after else None,
+    )

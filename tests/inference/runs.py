@@ -1,0 +1,51 @@
+"""Whole runs with something in the network's place, small enough to be many."""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from inference.networks import StandIn
+from inference.options import SyncOptions
+
+SIZE = (192, 144)
+PLAIN = SyncOptions(color_match=False, device="cpu")
+
+
+@dataclass
+class Tinted(StandIn):
+    """Lightens a face by the seed and by how many there are in the window: a network that looks
+    from frame to frame. places: what it was asked for; fails_at: the place at which it breaks."""
+
+    name: str = "identity"
+    resolution: int = 64
+    fails_at: int | None = None
+    error: BaseException | None = None
+    places: list[int] = field(default_factory=list)
+    requests: list = field(default_factory=list)
+
+    def paint(self, request, watch, *, precise=False):
+        if self.fails_at is not None and self.fails_at in request.places:
+            raise self.error
+        self.places += request.places
+        self.requests.append(request)
+        lighter = request.options.seed + len(request.faces)
+        return super().paint(request, watch) + lighter * 2 / 255
+
+
+@dataclass
+class Patchy(StandIn):
+    """No numbers for the window that begins at `at`, unless it is asked to be precise."""
+
+    name: str = "identity"
+    resolution: int = 64
+    at: int = 16
+    has_spare: bool = True
+    value: float = float("nan")
+    tries: list[tuple[int, bool]] = field(default_factory=list)
+
+    def paint(self, request, watch, *, precise=False):
+        faces = super().paint(request, watch)
+        self.tries.append((request.places[0], precise))
+        if request.places[0] == self.at and not precise:
+            return torch.full_like(faces, self.value)
+        return faces

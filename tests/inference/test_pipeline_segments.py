@@ -1,0 +1,240 @@
+import json
+import shutil
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from inference import errors, filming, segments
+from inference.job import anew, recipe_of
+from inference.media.segment import SegmentWriter
+from inference.pipeline import sync
+from tests.inference import clips
+from tests.inference.runs import PLAIN, SIZE, Tinted
+
+BASE = replace(PLAIN, seed=3)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """A segment is a window of 16 frames."""
+    monkeypatch.setattr(segments, "SEGMENT_SECONDS", Fraction(16, 25))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pair")
+    video = clips.film(folder / "a.mp4", clips.faces(40, *SIZE, gap=[20, 21]))
+    return video, clips.sound(folder / "a.wav", 2.0)
+
+
+@pytest.fixture
+def run(pair, tmp_path):
+    """sync() that keeps its segments; the frames given to the encoder, by their time."""
+    workdir = tmp_path / "work"
+    workdir.mkdir()
+
+    def run(network=None, folder="segments", options=BASE, **more):
+        return sync(
+            *pair,
+            tmp_path / f"{folder}.mp4",
+            model=network or Tinted(),
+            options=options,
+            workdir=workdir,
+            segments=tmp_path / folder,
+            **more,
+        )
+
+    yield run
+    assert not list(workdir.iterdir())
+
+
+@pytest.fixture
+def written(monkeypatch):
+    pictures = {}
+
+    class Recorder(SegmentWriter):
+        def write(self, frame):
+            pictures[frame.time] = frame.picture.planes[0].copy()
+            super().write(frame)
+
+    monkeypatch.setattr(filming, "SegmentWriter", Recorder)
+    return pictures
+
+
+def stopped_at(place):
+    return Tinted(fails_at=place, error=errors.Canceled("stop"))
+
+
+def test_segments_end_on_windows_borders_and_say_what_made_them(run, tmp_path):
+    run()
+    folder = tmp_path / "segments"
+    names = [f"{number:05d}.{kind}" for number in range(4) for kind in ("json", "mp4")]
+    assert sorted(path.name for path in folder.iterdir()) == [*names, "complete.json"]
+    records = [json.loads((folder / f"0000{number}.json").read_text()) for number in range(4)]
+    assert [(record["first"], record["frames"]) for record in records] == [
+        (0, 16),
+        (16, 16),
+        (32, 16),
+        (48, 2),
+    ]
+    recipe = records[3]["recipe"]
+    assert (recipe["options"]["seed"], recipe["model"]["name"]) == (3, "identity")
+    assert len(recipe["video"]) == len(recipe["audio"]) == 64
+
+
+def test_a_run_goes_on_after_the_last_whole_segment_and_gives_the_same(run, tmp_path):
+    whole = run(folder="whole")
+    with pytest.raises(errors.Canceled):
+        run(stopped_at(48))
+    finished = len(list((tmp_path / "segments").glob("*.mp4")))
+    assert finished in (1, 2, 3)  # what was under way is lost, no more
+    rest = Tinted()
+    result = run(rest)
+    assert min(rest.places) == 16 * finished
+    assert result.sha256 == whole.sha256
+    assert result.report["frames"] == whole.report["frames"]
+    assert result.report["sharpness"] == whole.report["sharpness"]
+    assert [track["frames"] for track in result.faces["tracks"]] == [
+        track["frames"] for track in whole.faces["tracks"]
+    ]
+
+
+def test_a_run_of_which_all_is_there_only_joins(run):
+    whole = run()
+    again = Tinted()
+    assert run(again).sha256 == whole.sha256
+    assert again.places == []
+
+
+@pytest.fixture(scope="module")
+def whole(pair, tmp_path_factory):
+    """A folder with all segments of a result, and the recipe that made them."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "SEGMENT_SECONDS", Fraction(16, 25))
+        sync(
+            *pair,
+            folder / "out.mp4",
+            model=Tinted(),
+            options=BASE,
+            workdir=folder,
+            segments=folder / "segments",
+        )
+    return folder / "segments", recipe_of(*pair, BASE, Tinted())
+
+
+@pytest.fixture
+def shelf(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "copy")
+    return segments.Shelf(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("harm", ["cut short", "other bytes", "no record", "no JSON", "swapped"])
+def test_a_segment_that_is_not_what_its_record_says_is_not_there(whole, shelf, harm):
+    assert len(shelf.finished(whole[1])) == 4
+    film, record = shelf.file(1), shelf.record(1)
+    data = film.read_bytes()
+    if harm == "cut short":
+        film.write_bytes(data[:-10])
+    elif harm == "other bytes":
+        film.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    elif harm == "no record":
+        record.unlink()
+    elif harm == "no JSON":
+        record.write_text("[]")
+    else:
+        shutil.copy(shelf.record(2), record)
+    assert len(shelf.finished(whole[1])) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"options": replace(BASE, seed=4)},
+        {"options": replace(BASE, length="hold")},
+        {"video": "0" * 64},
+        {"audio": "0" * 64},
+        {"model": {"name": "another"}},
+        {"device": "cuda:0"},
+    ],
+)
+def test_segments_of_another_run_are_not_taken(whole, shelf, change):
+    assert shelf.finished(replace(whole[1], **change)) == []
+
+
+def test_two_runs_never_share_a_folder(run, tmp_path):
+    (tmp_path / "segments").mkdir()
+    with (
+        segments.Shelf(tmp_path / "segments").locked(),
+        pytest.raises(errors.BadOption, match="Another run"),
+    ):
+        run()
+
+
+def test_a_part_is_made_anew_and_all_else_stays(run, tmp_path, written):
+    run()
+    before = dict(written)
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "segments").glob("*.mp4")}
+    written.clear()
+    anew = Tinted()
+    options = replace(BASE, seed=40)
+    result = run(anew, options=options, part=(Fraction("0.5"), Fraction("0.9")))
+    assert result.frames == 50
+    # Frames 13 to 22 begin in the part; it reaches into the first two segments.
+    assert len(written) == 32
+    assert set(anew.places) == set(range(32)) - {20, 21}
+    step = sorted(before)[1]
+    for time, picture in written.items():
+        inside = 13 <= time // step <= 22 and time // step not in (20, 21)
+        assert np.array_equal(picture, before[time]) != inside
+    after = {path.name: path.read_bytes() for path in (tmp_path / "segments").glob("*.mp4")}
+    assert [name for name in sorted(kept) if kept[name] == after[name]] == [
+        "00002.mp4",
+        "00003.mp4",
+    ]
+    (part,) = result.report["options"]["parts"]
+    assert (part["from"], part["to"], part["options"]["seed"]) == ("1/2", "9/10", 40)
+
+
+def test_a_part_of_a_part_keeps_what_the_first_one_made(run, written):
+    run()
+    run(options=replace(BASE, seed=40), part=(Fraction("0.2"), Fraction("0.5")))
+    first = dict(written)
+    written.clear()
+    run(options=replace(BASE, seed=80), part=(Fraction("0.4"), Fraction("0.6")))
+    step = sorted(first)[1]
+    changed = [
+        time // step for time in sorted(written) if not np.array_equal(written[time], first[time])
+    ]
+    assert changed == [10, 11, 12, 13, 14]
+
+
+def test_a_part_that_fails_leaves_the_earlier_result(run, tmp_path):
+    whole = run()
+    kept = {path: path.read_bytes() for path in (tmp_path / "segments").iterdir()}
+    with pytest.raises(errors.Canceled):
+        run(stopped_at(16), options=replace(BASE, seed=9), part=(Fraction(0), Fraction(1)))
+    assert {path: path.read_bytes() for path in (tmp_path / "segments").iterdir()} == kept
+    assert whole.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "why"),
+    [
+        ((1, 1), {}, "end later"),
+        ((3, 4), {}, "after the end"),
+        ((0, 1), {"options": replace(BASE, length="cut")}, "another value of length"),
+        ((0, 1), {"video": "0" * 64}, "other files"),
+    ],
+)
+def test_a_part_that_fits_no_earlier_result_is_refused(whole, shelf, part, change, why):
+    with pytest.raises(errors.BadOption, match=why):
+        anew(shelf, replace(whole[1], **change), tuple(map(Fraction, part)))
+
+
+def test_a_part_of_a_result_that_is_not_whole_is_refused(whole, shelf):
+    shelf.file(2).unlink()
+    with pytest.raises(errors.BadOption, match="no whole earlier result"):
+        anew(shelf, whole[1], (Fraction(0), Fraction(1)))
