@@ -25,8 +25,8 @@ class Span:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Span":
-        times = (Fraction(mapping[name]) for name in ("start", "end", "first", "last"))
-        return cls(*times, packets=int(mapping["packets"]))
+        times = {name: Fraction(mapping[name]) for name in ("start", "end", "first", "last")}
+        return cls(packets=int(mapping["packets"]), **times)
 
     def to_mapping(self) -> dict[str, Any]:
         return {
@@ -69,7 +69,7 @@ class Timing:
         is not known: the two streams may well have been of different lengths.
         """
         start, end = self._offsets(meant)
-        gap = self.sound and self.sound.end - self.video.end
+        gap = self.sound.end - self.video.end if self.sound else None
         return {
             "frame_seconds": _rounded(self.frame),
             "video": self.video.to_mapping(),

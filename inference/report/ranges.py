@@ -38,9 +38,11 @@ class FrameLog:
         if self._last and self._last[-1] == first - 1 and self._kind[-1] == kind:
             self._last[-1], self._to[-1] = last, end
             return
-        columns = (self._first, self._last, self._kind, self._from, self._to)
-        for column, value in zip(columns, (first, last, kind, start, end), strict=True):
-            column.append(value)
+        self._first.append(first)
+        self._last.append(last)
+        self._kind.append(kind)
+        self._from.append(start)
+        self._to.append(end)
 
     def _number(self, kind: tuple[str, str]) -> int:
         if kind not in self._kinds:
