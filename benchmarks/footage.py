@@ -32,7 +32,7 @@ def repeated(path: Path, source: Path, times: int) -> Path:
     with av.open(str(source)) as once:
         stream = once.streams.video[0]
         packets = [packet for packet in once.demux(stream) if packet.dts is not None]
-        first = min(packet.dts for packet in packets)
+        first = min(packet.pts for packet in packets)
         frame = round(1 / (stream.average_rate * stream.time_base))
         length = len(packets) * frame
         with av.open(str(path), "w") as out:

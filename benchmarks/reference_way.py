@@ -7,7 +7,8 @@ twice. Nothing is done worse than described: OpenCV and torch do the work, with 
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -28,6 +29,9 @@ from inference.faces.face import usable
 Rgb = npt.NDArray[np.uint8]
 
 RATE = 25
+WINDOW_FRAMES = 16
+# (f, 3, R, R) uint8 faces and the place of the first -> what the network makes of them, -1..1.
+Network = Callable[[Tensor, int], Tensor]
 # Constant rate factors of the three encodes: the 25-fps copy, the frames, the final file.
 COPY_CRF, FRAMES_CRF, FINAL_CRF = 18, 13, 18
 
@@ -36,7 +40,7 @@ COPY_CRF, FRAMES_CRF, FINAL_CRF = 18, 13, 18
 class Baseline:
     """One film's way. work: all but the encoders; encoders: the three encodes, flushing included.
 
-    folder: for its files. preset: of libx264, for all three.
+    folder: for its files. preset: of libx264, for all three. network: None gives the faces back.
     """
 
     folder: Path
@@ -44,6 +48,7 @@ class Baseline:
     resolution: int
     mask: Tensor
     preset: str
+    network: Network | None = None
     work: Spent = field(default_factory=Spent)
     encoders: Spent = field(default_factory=Spent)
     stages: dict[str, Spent] = field(default_factory=dict)
@@ -60,21 +65,26 @@ class Baseline:
             frames = read_all(copy)
         with self._stage("faces and align"):
             aligned = self._aligned(frames)
-        # The network would stand here; it gives the faces back as they are.
+        with self._stage("network"):
+            decoded = self._decoded(torch.stack([face for face, _ in aligned]))
         with self._stage("paste"):
-            results = self._pasted(frames, aligned)
+            results = self._pasted(frames, aligned, decoded)
         with self.encoders.measured():
             encode(made, results, FRAMES_CRF, self.preset)
         count = len(results)
-        del results, frames, aligned
+        del results, frames, aligned, decoded
         with self._stage("decode"):
             pictures = list(at_25(made))
         with self.encoders.measured():
             encode(final, pictures, FINAL_CRF, self.preset)
         return final, count
 
-    def _stage(self, name: str):  # type: ignore[no-untyped-def]  # a context of two clocks
-        return _both(self.work, self.stages.setdefault(name, Spent()))
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        with ExitStack() as stack:
+            for spent in (self.work, self.stages.setdefault(name, Spent())):
+                stack.enter_context(spent.measured())
+            yield
 
     def _aligned(self, frames: Sequence[Rgb]) -> list[tuple[Tensor, Matrix]]:
         aligner, found = Aligner(self.resolution), []
@@ -86,28 +96,22 @@ class Baseline:
             found.append((align(frame, matrix, self.resolution), matrix))
         return found
 
-    def _pasted(self, frames: Sequence[Rgb], aligned: Sequence[tuple[Tensor, Matrix]]) -> list[Rgb]:
-        results = []
-        for frame, (face, matrix) in zip(frames, aligned, strict=True):
-            reference = (face.float() / 255 - 0.5) / 0.5
-            decoded = reference * (1 - self.mask) + reference * self.mask
-            results.append(restore(frame, decoded, matrix))
-        return results
+    def _decoded(self, faces: Tensor) -> Tensor:
+        """In -1..1, the kept part from the source."""
+        pixels = (faces.float() / 255 - 0.5) / 0.5
+        if self.network is None:
+            return pixels
+        windows = range(0, len(faces), WINDOW_FRAMES)
+        made = [self.network(faces[i : i + WINDOW_FRAMES], i) for i in windows]
+        return torch.cat(made) * (1 - self.mask) + pixels * self.mask
 
-
-class _both:
-    """Both clocks run."""
-
-    def __init__(self, *spent: Spent) -> None:
-        self._contexts = [each.measured() for each in spent]
-
-    def __enter__(self) -> None:
-        for context in self._contexts:
-            context.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        for context in self._contexts:
-            context.__exit__(None, None, None)
+    def _pasted(
+        self, frames: Sequence[Rgb], aligned: Sequence[tuple[Tensor, Matrix]], decoded: Tensor
+    ) -> list[Rgb]:
+        return [
+            restore(frame, face, matrix)
+            for frame, (_, matrix), face in zip(frames, aligned, decoded, strict=True)
+        ]
 
 
 def at_25(path: Path) -> Iterator[av.VideoFrame]:
@@ -121,8 +125,10 @@ def at_25(path: Path) -> Iterator[av.VideoFrame]:
                 yield before
                 number += 1
             before = frame
-        if before is not None:
+        over = before.pts * stream.time_base + 1 / stream.average_rate if before else 0
+        while Fraction(number, RATE) < over:
             yield before
+            number += 1
 
 
 def read_all(path: Path) -> list[Rgb]:
