@@ -47,9 +47,13 @@ def load_mask(path: Path, resolution: int) -> Tensor:
 
 
 def enlarge(picture: NDArray[np.uint8], resolution: int) -> Tensor:
-    """To (R, R) fp32 in 0..1, by Lanczos in whole levels as the reference does it."""
-    square = (resolution, resolution)
-    resized = cv2.resize(picture, square, interpolation=cv2.INTER_LANCZOS4)
+    """To (R, R) fp32 in 0..1, by Lanczos in whole levels as the reference does it.
+
+    A larger picture is averaged down: Lanczos would skip most of it and leave a ragged edge.
+    """
+    shrinks = picture.shape[0] > resolution
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LANCZOS4
+    resized = cv2.resize(picture, (resolution, resolution), interpolation=interpolation)
     return torch.from_numpy(np.asarray(resized)).float() / 255
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from inference.errors import BadCheckpoint
-from inference.mask import cover, draw_mask, latent_mask, load_mask, to_pixels
+from inference.mask import cover, draw_mask, enlarge, latent_mask, load_mask, to_pixels
 
 
 @pytest.mark.parametrize("resolution", [64, 96, 128, 256, 512])
@@ -36,6 +36,26 @@ def test_an_operator_s_mask_is_read_and_enlarged(tmp_path):
     assert mask.shape == (64, 64)
     assert mask[0, 0] == 1
     assert mask[-1, -1] == 0
+
+
+@pytest.mark.parametrize(("drawn", "wanted"), [(64, 128), (256, 512), (512, 128), (1000, 64)])
+def test_a_mask_of_another_size_is_scaled_smoothly(tmp_path, drawn, wanted):
+    """A disc: its edge, as scaled, stays within a pixel of where it is."""
+    y, x = np.mgrid[:drawn, :drawn] / (drawn - 1) - 0.5
+    cv2.imwrite(str(tmp_path / "mask.png"), np.where(np.hypot(x, y) < 0.4, 0, 255))
+    mask = load_mask(tmp_path / "mask.png", wanted)
+    y, x = np.mgrid[:wanted, :wanted] / (wanted - 1) - 0.5
+    off = np.abs(np.hypot(x, y) - 0.4) > 2 / min(drawn, wanted)
+    assert (mask.numpy() < 0.5)[off].tolist() == (np.hypot(x, y) < 0.4)[off].tolist()
+    assert np.ptp(mask.numpy()[wanted // 2]) == 1
+    steps = np.unique(mask.numpy())
+    assert ((steps > 0) & (steps < 1)).any()
+
+
+def test_a_larger_mask_is_averaged_down_to_its_last_pixel():
+    picture = np.random.default_rng(7).choice([0, 255], (256, 256)).astype(np.uint8)
+    blocks = picture.reshape(64, 4, 64, 4).mean(axis=(1, 3))
+    assert np.abs(enlarge(picture, 64).numpy() * 255 - blocks).max() <= 1
 
 
 def test_a_mask_that_hides_nothing_is_refused(tmp_path):
