@@ -1,5 +1,6 @@
 """The way to a finished video."""
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from uuid import UUID
 
@@ -9,8 +10,20 @@ from jobs.models import Job, State
 from tenants import audit
 
 
-def link(job_id: UUID, *, by: str, inline: bool = False) -> str:
-    """A short-lived link to a job's result. Inside acting_for(); who asked is noted.
+@dataclass(frozen=True)
+class Delivery:
+    """What may be handed out, and under which name."""
+
+    key: str
+    name: str
+
+    def link(self) -> str:
+        """A short-lived link. Outside of acting_for(): fresh credentials for S3 are a call."""
+        return storage.download_url(self.key, self.name)
+
+
+def deliver(job_id: UUID, *, by: str) -> Delivery:
+    """A job's result, for somebody who asked and is noted. Inside acting_for().
 
     Raises Job.DoesNotExist; NotFinished while it is on its way; NoResult when it ended without.
     """
@@ -19,9 +32,8 @@ def link(job_id: UUID, *, by: str, inline: bool = False) -> str:
         raise NotFinished(job)
     if job.state != State.SUCCEEDED:
         raise NoResult(job)
-    if not inline:
-        audit.note("result.link_made", str(job.id), by=by)
-    return storage.download_url(job.result_key, file_name(job), inline=inline)
+    audit.note("result.link_made", str(job.id), by=by)
+    return Delivery(job.result_key, file_name(job))
 
 
 def file_name(job: Job) -> str:

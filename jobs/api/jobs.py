@@ -105,7 +105,8 @@ class JobResult(Endpoint):
     def get(self, request: Request, job_id: str) -> HttpResponse:
         """The finished video, by a redirect to a short-lived address."""
         with acting_for(caller(request).tenant_id):
-            return HttpResponseRedirect(results.link(the_id(job_id), by=caller(request).prefix))
+            delivery = results.deliver(the_id(job_id), by=caller(request).prefix)
+        return HttpResponseRedirect(delivery.link())
 
 
 class Result(JobResult):

@@ -8,6 +8,7 @@ from django.core import signing
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from jobs import reports
 from jobs.api.endpoint import bad_parameter
 from jobs.api.serializers import JobShape
 from jobs.models import Job
@@ -23,7 +24,8 @@ def jobs() -> QuerySet[Job]:
 
 def shown(job_id: UUID) -> dict[str, Any]:
     """Raises Job.DoesNotExist."""
-    return dict(JobShape(jobs().get(id=job_id)).data)
+    [body] = _bodies([jobs().get(id=job_id)])
+    return body
 
 
 def page(state: str, cursor: str, limit: int) -> dict[str, Any]:
@@ -36,8 +38,13 @@ def page(state: str, cursor: str, limit: int) -> dict[str, Any]:
         rows = rows.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=last_id))
     found = list(rows[: limit + 1])
     more = len(found) > limit
-    items = JobShape(found[:limit], many=True).data
+    items = _bodies(found[:limit])
     return {"items": items, "next_cursor": _cursor(found[limit - 1], state) if more else None}
+
+
+def _bodies(found: list[Job]) -> list[dict[str, Any]]:
+    context = {"positions": reports.positions(found)}
+    return [dict(JobShape(job, context=context).data) for job in found]
 
 
 def _cursor(last: Job, state: str) -> str:

@@ -125,6 +125,7 @@ class JobShape(serializers.Serializer):
     phase = serializers.CharField(help_text="What the worker is at; empty while nothing is done.")
     percent = serializers.IntegerField()
     waiting_for = serializers.CharField(help_text="Why nothing is happening just now, or empty.")
+    position = serializers.SerializerMethodField()
     attempt = serializers.IntegerField(help_text="0 until a worker has it.")
     cancel_requested = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
@@ -134,12 +135,18 @@ class JobShape(serializers.Serializer):
     video_upload = serializers.UUIDField(source="video_id")
     audio_upload = serializers.UUIDField(source="audio_id")
     project = serializers.CharField()
+    consent_note = serializers.CharField()
     priority = serializers.IntegerField()
     links = serializers.SerializerMethodField()
     created_at = time_field()
     queued_at = time_field()
     started_at = time_field()
     finished_at = time_field()
+
+    def get_position(self, job: Job) -> int | None:
+        """1 for the next of your jobs that gets a free lane; null once it has one, or is over."""
+        place: int | None = self.context["positions"].get(job.id)
+        return place
 
     def get_cancel_requested(self, job: Job) -> bool:
         return job.cancel_requested_at is not None

@@ -65,7 +65,11 @@ def for_member(roles: Collection[str]) -> Callable[[View], View]:
 
 
 def for_tenant(roles: Collection[str]) -> Callable[[View], View]:
-    """The same, and all of it runs within acting_for(the chosen tenant)."""
+    """The same, and all of it runs within acting_for(the chosen tenant).
+
+    But a TemplateResponse is rendered after it: for pages with links to the storage, which are
+    signed while no transaction is open. Their templates ask the database for nothing.
+    """
 
     def guard(view: View) -> View:
         @wraps(view)

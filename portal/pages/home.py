@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -30,7 +31,7 @@ def start(request: MemberRequest) -> HttpResponse:
         return render(request, "pages/home/first_run.html", {"has_sample": media.has_sample()})
     if request.tenant.role in MAY_SEE_USAGE:
         latest |= usage.present_month(request.tenant)
-    return render(request, "pages/home/overview.html", latest)
+    return TemplateResponse(request, "pages/home/overview.html", latest)
 
 
 @require_GET
@@ -38,7 +39,7 @@ def start(request: MemberRequest) -> HttpResponse:
 @for_tenant(MAY_SEE_JOBS)
 def latest(request: MemberRequest) -> HttpResponse:
     """The newest jobs alone, which htmx asks for."""
-    return render(request, "pages/home/latest.html", latest_context())
+    return TemplateResponse(request, "pages/home/latest.html", latest_context())
 
 
 def latest_context() -> dict[str, Any]:

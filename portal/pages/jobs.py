@@ -8,18 +8,20 @@ from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from jobs import lifecycle, reports
+from jobs import lifecycle, reports, results
 from jobs.errors import NoResult, NotCancelable, NotFinished
 from jobs.models import Job, State
 from portal.pages import media
-from portal.pages.entry import MemberRequest, for_tenant
+from portal.pages.entry import MemberRequest, for_member, for_tenant
 from portal.pages.showing import ShownJob
+from tenants.context import acting_for
 from tenants.people import MAY_MAKE_JOBS, MAY_SEE_JOBS
 
 PAGE_SIZE = 20
@@ -43,7 +45,7 @@ def listing(request: MemberRequest) -> HttpResponse:
         raise Http404
     page = Paginator(jobs_in(TABS[chosen][1]), PAGE_SIZE).get_page(request.GET.get("page"))
     template = "pages/jobs/rows.html" if request.htmx else "pages/jobs/list.html"
-    return render(request, template, list_context(chosen, page))
+    return TemplateResponse(request, template, list_context(chosen, page))
 
 
 def list_context(chosen: str, page: Page) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def announce(shown: list[ShownJob]) -> str:
 @never_cache
 @for_tenant(MAY_SEE_JOBS)
 def detail(request: MemberRequest, job_id: UUID) -> HttpResponse:
-    return render(request, "pages/jobs/detail.html", {"job": shown_job(job_id)})
+    return TemplateResponse(request, "pages/jobs/detail.html", {"job": shown_job(job_id)})
 
 
 @require_GET
@@ -106,13 +108,13 @@ def detail(request: MemberRequest, job_id: UUID) -> HttpResponse:
 @for_tenant(MAY_SEE_JOBS)
 def live(request: MemberRequest, job_id: UUID) -> HttpResponse:
     """The part of the detail page that follows the job."""
-    return render(request, "pages/jobs/live.html", {"job": shown_job(job_id)})
+    return TemplateResponse(request, "pages/jobs/live.html", {"job": shown_job(job_id)})
 
 
 def shown_job(job_id: UUID) -> ShownJob:
     """Another tenant's job is as unknown as one that never was."""
     job = found(job_id)
-    return ShownJob(job, job.attempts.last())
+    return ShownJob(job, job.attempts.last(), reports.positions([job]).get(job.id))
 
 
 def found(job_id: UUID) -> Job:
@@ -138,11 +140,13 @@ def cancel(request: MemberRequest, job_id: UUID) -> HttpResponse:
 
 @require_GET
 @never_cache
-@for_tenant(MAY_SEE_JOBS)
+@for_member(MAY_SEE_JOBS)
 def download(request: MemberRequest, job_id: UUID) -> HttpResponse:
     """To a fresh signed address of the result; back to the job while there is none."""
     try:
-        return redirect(media.download(found(job_id), by=request.user.email))
+        with acting_for(request.tenant.tenant_id):
+            delivery = results.deliver(found(job_id).id, by=request.user.email)
+        return redirect(media.from_here(delivery.link()))
     except (NotFinished, NoResult) as refusal:
         messages.error(request, str(refusal))
         return redirect("portal:job", job_id)

@@ -1,4 +1,7 @@
-"""Links to pictures and films, for pages: short-lived, and made after the tenant was checked."""
+"""Links to pictures and films, for pages: short-lived, and made after the tenant was checked.
+
+No transaction is open then: the pages that show them are rendered after acting_for() has ended.
+"""
 
 from pathlib import PurePosixPath
 
@@ -32,11 +35,7 @@ def source(video: Upload) -> str:
 
 
 def result(job: Job) -> str:
-    return from_here(results.link(job.id, by="", inline=True))
-
-
-def download(job: Job, by: str) -> str:
-    return from_here(results.link(job.id, by=by))
+    return _shown(job.result_key, results.file_name(job))
 
 
 def has_sample() -> bool:

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.urls import reverse
 
-from jobs import reports
 from jobs.models import Attempt, Job, State
 from portal.pages import media
 from portal.pages.facts import Card, cards_of
@@ -52,10 +51,14 @@ ERRORS = {
 
 
 class ShownJob:
-    """Reads one job, with its uploads, for a template. `attempt` is the newest, if it matters."""
+    """Reads one job, with its uploads, for a template that asks the database for nothing.
 
-    def __init__(self, job: Job, attempt: Attempt | None = None) -> None:
+    attempt: the newest, if it matters. place: how many of the tenant's jobs go first, plus one.
+    """
+
+    def __init__(self, job: Job, attempt: Attempt | None = None, place: int | None = None) -> None:
         self.job = job
+        self.place = place
         self.newest = attempt
         self.id, self.short_id, self.state = job.id, job.short_id, job.state
         self.name, self.voice_name = job.video.name, job.audio.name
@@ -86,8 +89,7 @@ class ShownJob:
     def waits_for(self) -> str:
         if self.cancel_requested:
             return "It is being canceled; the worker stops at its next step."
-        place = reports.position(self.job)
-        before = f" Jobs of yours before it: {place - 1}." if place and place > 1 else ""
+        before = f" Jobs of yours before it: {self.place - 1}." if (self.place or 0) > 1 else ""
         return WAITS[self.job.waiting_for] + before
 
     @property

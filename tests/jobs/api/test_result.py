@@ -1,6 +1,7 @@
 from urllib.parse import urlsplit
 
-from tenants.context import acting_for
+from jobs import storage
+from tenants.context import acting_for, current
 from tenants.models import AuditEvent
 from tests.jobs.api.delivering import BYTES, delivered, failed
 
@@ -16,6 +17,13 @@ def test_a_result_is_a_redirect_to_the_file(acme, tmp_path, client):
     file = client.get(link)  # without the key: the link is the permission
     assert b"".join(file.streaming_content) == BYTES
     assert file["Content-Disposition"].startswith("attachment")
+
+
+def test_the_address_is_signed_after_the_transaction(acme, tmp_path, monkeypatch):
+    job_id, seen = delivered(acme, tmp_path), []
+    monkeypatch.setattr(storage, "download_url", lambda *told: seen.append(current()) or "/there")
+    assert acme.client.get(f"/result/{job_id}")["Location"] == "/there"
+    assert seen == [None]
 
 
 def test_a_range_is_answered_with_that_part(acme, tmp_path, client):

@@ -25,6 +25,32 @@ def test_a_running_job_tells_its_phase_percent_and_attempt(acme):
     assert job["started_at"].endswith("Z")
 
 
+def test_waiting_jobs_know_their_place_among_the_tenants_own(acme, rival):
+    def waiting(studio, **fields):
+        job_id = studio.process(**fields).json()["id"]
+        with acting_for(studio.tenant.id):
+            lifecycle.accept_probe(job_id)
+        return job_id
+
+    waiting(rival)
+    jobs = [waiting(acme), waiting(acme), waiting(acme, priority=5)]
+    assert [status(acme, job)["position"] for job in jobs] == [2, 3, 1]
+    listed = {job["id"]: job["position"] for job in acme.client.get("/v1/jobs").json()["items"]}
+    assert [listed[job] for job in jobs] == [2, 3, 1]
+
+
+def test_a_job_that_waits_for_no_lane_has_no_place(acme, tmp_path):
+    fresh = acme.process().json()["id"]
+    assert status(acme, fresh)["position"] is None
+    assert status(acme, delivered(acme, tmp_path))["position"] is None
+
+
+def test_the_consent_note_comes_back_with_the_job(acme):
+    job = acme.process(consent_note="contract 17").json()
+    assert job["consent_note"] == "contract 17"
+    assert status(acme, job["id"])["consent_note"] == "contract 17"
+
+
 def test_a_finished_job_says_that_the_demo_model_made_it(acme, tmp_path):
     job = status(acme, delivered(acme, tmp_path))
     assert job["state"] == "succeeded"
