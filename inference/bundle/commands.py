@@ -173,8 +173,8 @@ def _tell(out: Path, manifest: dict[str, Any]) -> int:
 
 
 def _summary(manifest: dict[str, Any]) -> str:
-    facts = {"resolution": manifest.get("resolution_was")}
-    told = f" ({facts['resolution']})" if facts["resolution"] else ""
+    how = manifest.get("resolution_was")
+    told = f" ({how})" if how else ""
     return (
         f"{manifest['label']}, version {manifest['version']}, {manifest['resolution']} px{told}, "
         f"finder {manifest['finder']}"

@@ -75,13 +75,17 @@ def fetch(
     _refuse_full_disk(place, wanted)
     paths: dict[str, Path] = {}
     told: dict[str, dict[str, str]] = {}
+    new: list[tuple[Remote, str]] = []
     for source, remote in wanted:
         path, sha256 = _bring(place, remote, hub, on_progress)
-        _write_down(book, remote, sha256, say)
+        facts: dict[str, Any] = {"sha256": sha256, "size_bytes": remote.size_bytes}
+        if not book.compare(remote.repository, remote.file, **facts):
+            new.append((remote, sha256))
         # Of the VAE and of the faces the recipe wants the folder.
         paths[source.role] = path if len(source.files) == 1 else path.parent
         told[source.files[remote.file]] = _origin(remote, sha256)
     manifest = make(Recipe(**paths, sources=told, **recipe), place.out, on_progress)
+    _write_down(book, new, say)
     if not keep_downloads:
         shutil.rmtree(place.downloads, ignore_errors=True)
     return manifest
@@ -125,13 +129,12 @@ def _bring(place: Place, remote: Remote, hub: Hub, on_progress: OnProgress) -> t
     return path, hub.fetch(remote, path, lambda done: on_progress(stage, done // MB, total))
 
 
-def _write_down(book: Book, remote: Remote, sha256: str, say: Say) -> None:
-    facts: dict[str, Any] = {"sha256": sha256, "size_bytes": remote.size_bytes}
-    if not book.compare(remote.repository, remote.file, **facts):
+def _write_down(book: Book, new: Sequence[tuple[Remote, str]], say: Say) -> None:
+    """Only now: what turned out to be no model would stand in the way of the right file."""
+    for remote, sha256 in new:
+        facts: dict[str, Any] = {"sha256": sha256, "size_bytes": remote.size_bytes}
         book.note(remote.repository, remote.file, commit=remote.commit, **facts)
-        say(
-            f"{remote.repository}/{remote.file}: first use, SHA-256 {sha256} written to {book.path}"
-        )
+        say(f"{remote.repository}/{remote.file}: first use, SHA-256 {sha256} is in {book.path} now")
 
 
 def _origin(remote: Remote, sha256: str) -> dict[str, str]:
