@@ -57,6 +57,9 @@ class Turn:
     end: float | None = None
     sound: str | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "track", _track(self.track))
+
     @classmethod
     def from_mapping(cls, given: object) -> "Turn":
         """From {"track", "from", "to", "sound"}; only "track" must be there."""
@@ -68,7 +71,7 @@ class Turn:
         if sound is not None and not isinstance(sound, str):
             raise BadOption(f"A speaker's sound in the option face is a path, not {sound!r}.")
         turn = cls(
-            _track(given["track"]),
+            given["track"],
             0.0 if start is None else _seconds("from", start),
             None if end is None else _seconds("to", end),
             sound,

@@ -48,9 +48,10 @@ def test_options_survive_json(options):
 def test_a_face_may_be_written_as_users_write_it():
     assert SyncOptions(face="320,180@2.5").face == Point(320, 180, 2.5)
     assert SyncOptions(face="1").face == 1
+    assert Turn("10,20@0").track == Point(10, 20, 0)
     turns = [{"track": "10,20@0", "to": 3, "sound": "a.wav"}, {"track": 1, "from": 3}]
     assert SyncOptions(face=turns).face == (
-        Turn(Point(10, 20, 0), 0.0, 3.0, "a.wav"),
+        Turn("10,20@0", 0.0, 3.0, "a.wav"),
         Turn(1, 3.0),
     )
 
