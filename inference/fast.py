@@ -45,8 +45,8 @@ def solver(steps: int) -> DPMSolverMultistepScheduler:
 class Reuse:
     """Called like the network for the steps of one window, in order."""
 
-    def __init__(self, network: DeepNetwork, whole_every: int = WHOLE_EVERY) -> None:
-        self._network, self._whole_every = network, whole_every
+    def __init__(self, network: DeepNetwork, whole_every: int | None = None) -> None:
+        self._network, self._whole_every = network, whole_every or WHOLE_EVERY
         self._step = 0
         self._deep: Tensor | None = None
 

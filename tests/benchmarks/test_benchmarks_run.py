@@ -9,6 +9,7 @@ import torch
 
 from benchmarks import (
     engine_cpu,
+    engine_fast,
     engine_gpu,
     engine_loading,
     engine_memory,
@@ -18,6 +19,8 @@ from benchmarks import (
 from benchmarks.card import Card
 from benchmarks.networks import TINY
 from benchmarks.whole_ways import Film, Pace, Whole
+from inference import fast
+from tests.inference import models
 
 SECONDS = 0.8
 
@@ -109,3 +112,14 @@ def test_a_missed_target_is_named_and_tells_by_the_exit_status(tmp_path, capsys)
     kept = json.loads((tmp_path / "figures.json").read_text())
     assert kept["targets"][0]["met"] is False
     assert kept["machine"]["cores"] >= 1
+
+
+def test_what_fast_changes_is_measured_beside_what_more_steps_change(monkeypatch):
+    monkeypatch.setattr(engine_fast, "EXACT_STEPS", 2)
+    monkeypatch.setattr(engine_fast, "MORE_STEPS", 3)
+    before = fast.WHOLE_EVERY
+    report = engine_fast.measure(models.model(), 2, ways=((2, 1), (2, 2)))
+    found = rows(report)
+    assert found["2 steps, whole every 2"] > 0
+    assert found["2 steps, whole every 1"] != found["2 steps, whole every 2"]
+    assert before == fast.WHOLE_EVERY  # left as it was
