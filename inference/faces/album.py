@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -61,6 +61,22 @@ class Person:
             self.area, self.box, self.seen_at = area, face.box, seconds
             self.thumbnail = thumbnail(frame, face.box)
 
+    def with_later(self, later: "Person") -> "Person":
+        """Both as one person."""
+        best, other = (later, self) if later.area > BETTER * self.area else (self, later)
+        reasons = {*self.unusable, *later.unusable}
+        return replace(
+            best,
+            first=self.first,
+            last=later.last,
+            frames=self.frames + later.frames,
+            largest=max(best.largest, other.largest, key=lambda size: size[0] * size[1]),
+            unusable={
+                reason: self.unusable.get(reason, 0) + later.unusable.get(reason, 0)
+                for reason in sorted(reasons)
+            },
+        )
+
     def to_mapping(self) -> dict[str, Any]:
         return {
             "index": self.index,
@@ -83,11 +99,19 @@ class Album:
         person = self.people.setdefault(track, Person(track, seconds, seconds))
         person.see(seconds, face, reason, frame)
 
+    def rename(self, old: int, new: int) -> None:
+        """One track turns out to be another, or gets its number."""
+        later = self.people.pop(old, None)
+        if later is not None:
+            later.index = new
+            self.people[new] = self.people[new].with_later(later) if new in self.people else later
+
     def to_mapping(self, chosen: Mapping[int, list[str]]) -> dict[str, Any]:
         """chosen: track -> the turns it was chosen for."""
         tracks = [
             person.to_mapping() | {"chosen_for": chosen.get(index, [])}
             for index, person in sorted(self.people.items())
+            if index >= 0  # the others are not decided yet
         ]
         return {"version": VERSION, "scouted_seconds": round(self.end, 3), "tracks": tracks}
 

@@ -109,6 +109,13 @@ class Chooser:
         """None: nobody, or not known yet (see knows())."""
         return self.answers.get(str(task.who))
 
+    def rename(self, old: int, new: int) -> None:
+        """One track turns out to be another, or gets its number."""
+        if old in self.prominence:
+            self.prominence[new] = self.prominence.get(new, 0.0) + self.prominence.pop(old)
+        self.answers = {who: new if track == old else track for who, track in self.answers.items()}
+        self.last = [(new if track == old else track, box) for track, box in self.last]
+
     def _answer_prominent(self) -> None:
         most = max(self.prominence.items(), key=lambda entry: (entry[1], -entry[0]), default=None)
         self.answers.setdefault(str(None), most and most[0])

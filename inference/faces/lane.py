@@ -219,7 +219,7 @@ class Lane:
 
     def __init__(self, born: int) -> None:
         self.gate, self.bridge, self.fader = JumpGate(), Bridge(), Fader(absent=born)
-        self.settled_to = born  # places below are settled
+        self.born, self.settled_to = born, born  # places below settled_to are settled
 
     @property
     def asleep(self) -> bool:
@@ -250,6 +250,7 @@ class Lane:
     def state(self) -> dict[str, Any]:
         """For JSON; restore() takes it back, exactly."""
         return {
+            "born": self.born,
             "settled_to": self.settled_to,
             "last": None if self.gate.last is None else self.gate.last.tolist(),
             "missed": self.gate.missed,
@@ -263,7 +264,7 @@ class Lane:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self.settled_to = state["settled_to"]
+        self.born, self.settled_to = state["born"], state["settled_to"]
         last = None if state["last"] is None else np.array(state["last"])
         self.gate = JumpGate(last, state["missed"], _unpacked(state["suspects"]))
         before = next(iter(_unpacked(state["before"])), None)

@@ -76,6 +76,11 @@ class Rows:
             ("matrices", self.matrices, 6),
         ]
 
+    def append(self, later: "Rows") -> None:
+        """Frames of the same person, after all that are here."""
+        start = bisect_right(later.places, self.places[-1]) if self.places else 0
+        self.extend(later.tail(start))
+
     def find(self, place: int) -> int | None:
         at = bisect_left(self.places, place)
         return at if at < len(self.places) and self.places[at] == place else None
@@ -109,6 +114,12 @@ class FaceLog:
         at = None if rows is None else rows.find(place)
         return "" if rows is None or at is None else REASONS[rows.reasons[at]]
 
+    def rename(self, old: int, new: int) -> None:
+        """One track turns out to be another, or gets its number."""
+        later = self.tracks.pop(old, None)
+        if later is not None:
+            self.rows(new).append(later)
+
     def state(self, frames: int, rows: Mapping[str, int]) -> dict[str, Any]:
         """For JSON: what came after so many frames and, by track, rows (see counts())."""
         return {
@@ -120,6 +131,7 @@ class FaceLog:
                 for track, kept in self.tracks.items()
                 if len(kept.places) > rows.get(str(track), 0)
             },
+            "known": list(self.tracks),
             "settled": self.settled,
             "finished": self.finished,
         }
@@ -133,6 +145,8 @@ class FaceLog:
             extend(getattr(self, name), state[name])
         for track, tail in state["tracks"].items():
             self.rows(int(track)).extend(tail)
+        for track in set(self.tracks) - set(state["known"]):  # it has another number by now
+            del self.tracks[track]
         self.settled, self.finished = state["settled"], state["finished"]
 
     def extent(self, task: Task) -> tuple[int, int]:

@@ -170,10 +170,12 @@ class Scout:
         self._tracker.restore(state["tracker"])
         self.plan.chooser.restore(state["chooser"])
         self.album.restore(state["album"])
-        for track, offset in state["aligners"].items():
-            self._aligners.setdefault(int(track), Aligner(self._resolution)).restore(offset)
-        for track, lane in state["lanes"].items():
-            self._lanes.setdefault(int(track), Lane(0)).restore(lane)
+        self._aligners = {int(track): Aligner(self._resolution) for track in state["aligners"]}
+        for track, aligner in self._aligners.items():
+            aligner.restore(state["aligners"][str(track)])
+        self._lanes = {int(track): Lane(0) for track in state["lanes"]}
+        for track, lane in self._lanes.items():
+            lane.restore(state["lanes"][str(track)])
 
     def _run(self) -> None:
         log = self.plan.log
@@ -229,7 +231,8 @@ class Scout:
         }
         for track, lane in self._lanes.items():
             if track not in sights and not lane.asleep:
-                where = self._tracker.tracks[track].face.points3
+                index = self._tracker.decided.get(track, track)
+                where = self._tracker.tracks[index].face.points3
                 glance = Glance.at(small, where)
                 sights[track] = Sight(place, None, NO_FACE, 0.0, glance, self._tracker.cut)
         with self.plan.changed:
@@ -242,6 +245,8 @@ class Scout:
             for track, face, (reason, _) in zip(owners, faces, judged, strict=True):
                 self.album.see(seconds, track, face, reason, rgb)
             self.album.end = seconds
+            self._rename(self._tracker.decided)
+            self._settle(place)
             self.plan.changed.notify_all()
 
     def _write(self, number: int, seconds: float, sights: dict[int, Sight]) -> None:
@@ -252,8 +257,23 @@ class Scout:
         for track, sight in sights.items():
             lane = self._lanes.setdefault(track, Lane(place))
             self._record(track, lane.push(sight))
+
+    def _rename(self, decided: Mapping[int, int]) -> None:
+        """Who was undecided is somebody: what they did so far is that track's."""
+        for old, new in decided.items():
+            if new in self._lanes:
+                self._record(new, self._lanes[new].flush())
+            self._lanes[new] = self._lanes.pop(old)
+            if old in self._aligners:
+                self._aligners[new] = self._aligners.pop(old)
+            for book in (self.plan.log, self.plan.chooser, self.album):
+                book.rename(old, new)
+
+    def _settle(self, place: int) -> None:
+        """Frames before the first that a lane, or who somebody is, leaves open."""
         awake = [lane.settled_to for lane in self._lanes.values() if not lane.asleep]
-        log.settled = min(awake, default=place + 1)
+        undecided = [lane.born for track, lane in self._lanes.items() if track < 0]
+        self.plan.log.settled = min([*awake, *undecided], default=place + 1)
 
     def _show(self, place: int, seconds: float, seen: list[tuple[int, Face, bool]]) -> None:
         times = self.plan.log.times
@@ -281,6 +301,7 @@ class Scout:
         with self.plan.changed:
             if self.plan.log.finished:
                 return
+            self._rename(self._tracker.finish())
             for track, lane in self._lanes.items():
                 self._record(track, lane.flush())
             self.plan.log.settled = len(self.plan.log.numbers)

@@ -1,8 +1,10 @@
 """Who is who, from frame to frame: through short gaps and crossings by place and looks, after
 cuts and longer gaps by looks alone.
 
-A face that fits nobody becomes a new track; the one it could have been is passed over meanwhile.
-To lose somebody for a while costs a few frames, to paint one person's words on another the film.
+Whoever fits nobody while somebody is away stays undecided for a moment, under a negative number:
+people come back half hidden, turned or blurred. Then it is the one who was away, from the first
+such frame on, or somebody new. To take one person for two costs a few frames, to take two for one
+paints the words of one on the other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +30,8 @@ MAX_GROWTH = 1.6
 LIKE_NEXT, LIKE_HERE, LIKE_ANYWHERE = 0.4, 0.74, 0.83
 # What a person is known by: so many looks, each unlike the others.
 LOOKS, NEW_LOOK = 6, 0.92
+# Frames in which somebody who comes back may still be recognized.
+TRIAL_FRAMES = 12
 # A cut: the whole picture's pattern of light is another, and so are its levels.
 CUT_CORRELATION, CUT_LEVELS = 0.4, 12.0
 SHOT_SIZE = (32, 18)
@@ -35,13 +39,17 @@ SHOT_SIZE = (32, 18)
 
 @dataclass
 class Track:
-    """One person. box and speed are of the last time seen, in pixels and pixels a frame."""
+    """One person. face and speed are of the last time seen, in pixels and pixels a frame.
+
+    index: negative while undecided. age: frames since they were first seen.
+    """
 
     index: int
     face: Face
     looks: list[Vector]
     speed: Points = field(default_factory=lambda: np.zeros(2))
     missed: int = 0
+    age: int = 0
     # Its place counts: no cut and no longer gap since it was seen.
     placed: bool = True
 
@@ -63,33 +71,80 @@ class Track:
 
 class Tracker:
     """Show it every frame of a film, in order. Tracks are numbered from 0 in the order in which
-    they are first seen, larger faces first."""
+    they are decided, larger faces first."""
 
     def __init__(self) -> None:
-        self.tracks: list[Track] = []
+        self.tracks: dict[int, Track] = {}
         self.cut = False  # whether the last frame began another shot
+        # Decided by the last frame: undecided number -> the track that it is. After update(), all
+        # that was told under that number is the track's.
+        self.decided: dict[int, int] = {}
+        self._next, self._next_undecided = 0, -1
         self._shot: Gray | None = None
 
     def update(self, small: Small, faces: Sequence[Face]) -> list[int]:
-        """The index of each face's track. small: the frame they are in."""
+        """The index of each face's track, by the names of before this frame's decisions.
+
+        small: the frame they are in.
+        """
         self.cut = self._is_cut(small)
-        for track in self.tracks:
+        for track in self.tracks.values():
             track.missed += 1
+            track.age += 1
             track.placed = track.placed and not self.cut and track.missed <= SHORT_GAP + 1
         looks = [describe(small, face.points3) for face in faces]
         owners = self._by_place(faces, looks)
         self._by_looks(faces, looks, owners)
+        taken = {track.index for track in owners.values()}
+        away = any(index >= 0 and index not in taken for index in self.tracks)
         for at in sorted(set(range(len(faces))) - set(owners), key=lambda at: -_area(faces[at])):
-            owners[at] = Track(len(self.tracks), faces[at], [looks[at]])
-            self.tracks.append(owners[at])
+            owners[at] = Track(self._number(undecided=away), faces[at], [looks[at]])
+            self.tracks[owners[at].index] = owners[at]
         for at, face in enumerate(faces):
             self._see(owners[at], face, looks[at])
-        return [owners[at].index for at in range(len(faces))]
+        indices = [owners[at].index for at in range(len(faces))]
+        self.decided = {}
+        for at, index in enumerate(indices):
+            if index < 0:
+                self._recognize(owners[at], looks[at])
+        for track in [track for track in self.tracks.values() if track.index < 0]:
+            if track.age >= TRIAL_FRAMES or not track.placed:
+                self._decide(track, self._number(undecided=False))
+        return indices
+
+    def finish(self) -> dict[int, int]:
+        """The film is over: whoever is undecided is somebody new; see `decided`."""
+        self.decided = {}
+        for track in [track for track in self.tracks.values() if track.index < 0]:
+            self._decide(track, self._number(undecided=False))
+        return self.decided
+
+    def _number(self, *, undecided: bool) -> int:
+        if undecided:
+            self._next_undecided -= 1
+            return self._next_undecided + 1
+        self._next += 1
+        return self._next - 1
+
+    def _recognize(self, track: Track, look: Vector) -> None:
+        """Whether it is somebody who is away."""
+        away = [one for one in self.tracks.values() if one.index >= 0 and one.missed]
+        likest = max(away, key=lambda one: (one.likeness(look), -one.index), default=None)
+        if likest and likest.likeness(look) >= LIKE_ANYWHERE:
+            for known in likest.looks:
+                self._learn(track, known)
+            self._decide(track, likest.index)
+
+    def _decide(self, track: Track, index: int) -> None:
+        self.decided[track.index] = index
+        del self.tracks[track.index]
+        track.index = index
+        self.tracks[index] = track
 
     def _by_place(self, faces: Sequence[Face], looks: Sequence[Vector]) -> dict[int, Track]:
         """Best pairs first, by place and looks together: at a crossing both must decide."""
         pairs = []
-        for track in self.tracks:
+        for track in self.tracks.values():
             if not track.placed:
                 continue
             for at, face in enumerate(faces):
@@ -112,7 +167,7 @@ class Tracker:
     ) -> None:
         """Those who are back after a cut or a longer gap; best likeness first."""
         taken = {track.index for track in owners.values()}
-        away = [track for track in self.tracks if track.index not in taken]
+        away = [track for track in self.tracks.values() if track.index not in taken]
         pairs = sorted(
             (-likeness, track.index, at)
             for at in range(len(faces))
@@ -131,6 +186,9 @@ class Tracker:
         else:
             track.speed = np.zeros(2)
         track.face, track.missed, track.placed = face, 0, True
+        self._learn(track, look)
+
+    def _learn(self, track: Track, look: Vector) -> None:
         if track.likeness(look) < NEW_LOOK:
             # The first look stays: it is surely theirs. The others make room in turn.
             track.looks = [track.looks[0], *track.looks[1:][-(LOOKS - 2) :], look]
@@ -150,12 +208,14 @@ class Tracker:
         """For JSON; restore() takes it back, exactly."""
         return {
             "shot": None if self._shot is None else pack(self._shot),
-            "tracks": [_track_state(track) for track in self.tracks],
+            "tracks": [_track_state(track) for track in self.tracks.values()],
+            "next": [self._next, self._next_undecided],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._shot = state["shot"] and unpack(state["shot"])
-        self.tracks = [_track(saved) for saved in state["tracks"]]
+        self._next, self._next_undecided = state["next"]
+        self.tracks = {saved["index"]: _track(saved) for saved in state["tracks"]}
 
 
 def _area(face: Face) -> float:
@@ -171,6 +231,7 @@ def _track_state(track: Track) -> dict[str, Any]:
         "looks": pack(np.stack(track.looks).astype(np.float16)),
         "speed": track.speed.tolist(),
         "missed": track.missed,
+        "age": track.age,
         "placed": track.placed,
     }
 
@@ -180,4 +241,5 @@ def _track(saved: Mapping[str, Any]) -> Track:
     face = Face((left, top, right, bottom), saved["score"], np.array(saved["points"]))
     looks = list(unpack(saved["looks"]).astype(np.float32))
     speed = np.array(saved["speed"])
-    return Track(saved["index"], face, looks, speed, saved["missed"], saved["placed"])
+    index, missed, age, placed = (saved[name] for name in ("index", "missed", "age", "placed"))
+    return Track(index, face, looks, speed, missed, age, placed)

@@ -24,7 +24,15 @@ def tracks_of(script, **keywords):
         owners = tracker.update(small, [at.face() for at in who.values()])
         for person, owner in zip(who, owners, strict=True):
             seen.setdefault(person, set()).add(owner)
+        _rename(seen, tracker.decided)
+    _rename(seen, tracker.finish())
     return seen
+
+
+def _rename(seen, decided):
+    for owned in seen.values():
+        owned |= {decided[old] for old in owned & set(decided)}
+        owned -= set(decided)
 
 
 def between(start, end, share):
@@ -173,3 +181,28 @@ def test_three_people_are_listed_with_box_time_and_thumbnail():
         np.testing.assert_allclose(track["box"], at.face().box, atol=0.1)
         data = np.frombuffer(base64.b64decode(track["thumbnail_jpeg"]), np.uint8)
         assert min(cv2.imdecode(data, cv2.IMREAD_COLOR).shape[:2]) > 30
+
+
+def half_hidden(who):
+    shown = picture(who)
+    shown[:, :50] = (20, 120, 40)
+    return shown
+
+
+def test_who_comes_back_half_hidden_is_recognized_a_little_later_from_the_first_frame_on():
+    script = [{0: LEFT}] * 10 + [{}] * 8 + [{0: LEFT}] * 12
+    pictures = {number: half_hidden({0: LEFT}) for number in range(18, 21)}
+    made = plan(script, pictures=pictures)
+    assert states(made, 30) == ["painted"] * 10 + ["no_face"] * 8 + ["painted"] * 12
+    with scout(script, pictures=pictures) as running:
+        running.plan.wait_for_end()
+        (track,) = running.faces_json()["tracks"]
+    assert (track["from"], track["to"], track["frames"]) == (0.0, 1.16, 22)
+
+
+def test_somebody_new_while_another_is_away_is_painted_from_their_first_frame_on():
+    script = [{0: LEFT}] * 6 + [{}] * 8 + [{1: RIGHT}] * 20
+    made = plan(script, choice=1)
+    assert states(made, 34) == ["other_person"] * 6 + ["no_face"] * 8 + ["painted"] * 20
+    short = plan(script[:16], choice=1)  # the film ends before it is decided
+    assert states(short, 16)[14:] == ["painted"] * 2
