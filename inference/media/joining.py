@@ -23,9 +23,11 @@ def join(segments: Sequence[Path], film: Film, sound: Sound, out: Path) -> Fract
 
     Packets are copied with their times. The sound is the given one; where it lasts longer than
     the picture by more than a frame (`cut`, `video`) it ends with the picture.
-    Raises EngineFault if the segments don't follow each other or were coded differently. After
-    an error there is no file.
+    Raises EngineFault if there are no segments, if they don't follow each other, or if they were
+    coded differently. After an error there is no file.
     """
+    if not segments:
+        raise errors.EngineFault("There are no segments to join.")
     times = Times(segments, film)
     try:
         options = FASTSTART | exact_edits(sound)
@@ -46,7 +48,7 @@ class Times:
 
     def __init__(self, segments: Sequence[Path], film: Film) -> None:
         self.starts, coded = array("q"), array("q")
-        self.end: int | None = None
+        self.end = 0
         self._usual = round(1 / (film.rate * film.time_base))
         for path in segments:
             mine = array("q")
@@ -54,7 +56,8 @@ class Times:
                 mine.append(_ticks(packet, film))
                 last = packet
             lasts = round(last.duration * last.time_base / film.time_base)
-            self._follow(path, min(mine))
+            if self.starts:
+                self._follow(path, min(mine))
             self.starts.extend(sorted(mine))
             coded.extend(mine)
             self.end = self.starts[-1] + lasts
@@ -62,7 +65,7 @@ class Times:
         self.delay = max((n - place for n, place in enumerate(places)), default=0)
 
     def _follow(self, path: Path, first: int) -> None:
-        if self.end is not None and first != self.end:
+        if first != self.end:
             raise errors.EngineFault(
                 f"The segment {path.name} doesn't begin where the one before it ends."
             )
@@ -76,9 +79,7 @@ class Times:
 
     def duration(self, start: int) -> int:
         after = bisect.bisect_right(self.starts, start)
-        following = self.starts[after] if after < len(self.starts) else self.end
-        assert following is not None
-        return following - start
+        return (self.starts[after] if after < len(self.starts) else self.end) - start
 
 
 class Joint:

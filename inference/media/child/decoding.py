@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -32,7 +33,7 @@ class Decoding:
     held in its place: numbers and times stay those of an undamaged film.
 
     `lost` counts such pictures, and errors that left no trace in the order of pictures. Raises
-    Refused when too much is lost to call the rest a film.
+    Refused when one picture would have to stand for too long.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Decoding:
         self._damaged = False
         self._last: Exposure | None = None
         self._whole: Exposure | None = None  # the last that was not held
-        self._expected: list[int] = []  # times of packets whose picture hasn't come, as a heap
+        self._expected: list[Any] = []  # times of packets whose picture hasn't come, as a heap
 
     def __iter__(self) -> Iterator[Exposure]:
         for packet in self._packets():
@@ -53,7 +54,11 @@ class Decoding:
                 yield from self._taken(frame)
         if self._damaged:
             yield from self._held(before=None)
-        if self.lost > max(1, MOST_LOST * self.shown) and self._seconds_lost() > 1:
+
+    def check(self) -> None:
+        """Raises Refused if too much was lost of what was read."""
+        seconds = self.lost / Fraction(self._stream.average_rate or 25)
+        if self.lost > MOST_LOST * self.shown and seconds > 1:
             raise Refused("damaged_media", "Too many pictures of the file can't be decoded.")
 
     def _packets(self) -> Iterator[av.Packet]:
@@ -89,11 +94,11 @@ class Decoding:
         time = stamp(frame)
         if time is not None:
             yield from self._held(before=time)
-        guessed = frame.is_corrupt and self._last is not None
-        self._damaged |= guessed
-        yield self._shown(
-            Exposure(time, self._last.frame, True) if guessed else Exposure(time, frame)
-        )
+        if frame.is_corrupt and self._last is not None:
+            self._damaged = True
+            yield self._shown(Exposure(time, self._last.frame, held=True))
+        else:
+            yield self._shown(Exposure(time, frame))
 
     def _held(self, before: int | None) -> Iterator[Exposure]:
         """The last picture at the times of those that were lost before this time."""
@@ -101,7 +106,7 @@ class Decoding:
             time = heapq.heappop(self._expected)
             # Undamaged, some packets have no picture by right: hidden references, lead-ins.
             if self._damaged and time != before and self._last and time > (self._last.time or 0):
-                yield self._shown(Exposure(time, self._last.frame, True))
+                yield self._shown(Exposure(time, self._last.frame, held=True))
 
     def _shown(self, exposure: Exposure) -> Exposure:
         self._last = exposure
@@ -122,9 +127,6 @@ class Decoding:
                 "damaged_media",
                 f"More than {LONGEST_HOLD_SECONDS} seconds of the file can't be decoded.",
             )
-
-    def _seconds_lost(self) -> Fraction:
-        return self.lost / Fraction(self._stream.average_rate or 25)
 
 
 def stamp(frame: av.VideoFrame) -> int | None:

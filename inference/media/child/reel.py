@@ -53,6 +53,7 @@ class Reel:
                 yield exposure.frame
             if first_pass:
                 self.unreadable = decoding.lost
+                decoding.check()
 
     def backwards(self, shape: Upright) -> Iterator[tuple[int, Load]]:
         """(number, what gives its planes, once) of all frames from the end; after a first pass.
@@ -65,7 +66,7 @@ class Reel:
             low = max(0, high - most + 1)
             stretch = functools.cache(functools.partial(self._stretch, low, high, shape))
             for number in range(high, low - 1, -1):
-                yield number, lambda number=number, planes=stretch: planes().pop(number)
+                yield number, functools.partial(_taken, stretch, number)
             high = low - 1
 
     def _stretch(self, low: int, high: int, shape: Upright) -> dict[int, list[Plane]]:
@@ -89,6 +90,7 @@ class Reel:
         return all(a is not None and b is not None and a < b for a, b in pairs)
 
     def _sought(self, start: int, low: int, high: int, shape: Upright) -> dict[int, list[Plane]]:
+        last = self.stamps[high] or 0
         wanted = {self.stamps[number]: number for number in range(low, high + 1)}
         found: dict[int, list[Plane]] = {}
         with opening.opened(self.fd) as container:
@@ -100,7 +102,7 @@ class Reel:
             for exposure in Decoding(container, stream, self._beat):
                 if exposure.time in wanted:
                     found[wanted[exposure.time]] = shape.planes(exposure.frame)
-                if exposure.time is not None and exposure.time >= self.stamps[high]:
+                if exposure.time is not None and exposure.time >= last:
                     break
         return found
 
@@ -109,6 +111,10 @@ class Reel:
         self._packets += 1
         if self._packets % BEAT_PACKETS == 0:
             wire.send(REPLY, {"kind": "beat"})
+
+
+def _taken(stretch: Callable[[], dict[int, list[Plane]]], number: int) -> list[Plane]:
+    return stretch().pop(number)
 
 
 def usual_rate(stream: av.VideoStream) -> Fraction:
