@@ -24,12 +24,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 from inference.device import choose_dtype
 from inference.errors import BadManifest, MissingCheckpoint, WrongChecksum
+from inference.faces.finders import make_finder
 from inference.mask import draw_mask, load_mask
 from inference.unet import UNetConfig, VideoUNet
 from inference.weight_files import read_json, refuse_stand_in
@@ -39,6 +41,7 @@ from inference.whisper import AudioEncoder, EncoderConfig
 MANIFEST = "manifest.json"
 DEMO_BUNDLE = Path(__file__).parent / "demo" / "bundle"
 NETWORKS = ("unet", "encoder", "vae")
+A_FRAME = (64, 64, 3)  # of nothing, to see whether a face finder runs
 # Face finder -> the roles of the files that it needs of a bundle.
 FINDER_ROLES = {"builtin": (), "insightface": ("face_detector", "face_landmarks")}
 
@@ -91,6 +94,7 @@ def load_bundle(folder: Path, device: torch.device, dtype: torch.dtype | None = 
     dtype = dtype or choose_dtype(device)
     paths = {role: checked(folder, role, manifest) for role in manifest["files"]}
     unet, encoder, vae = checkpoints(paths, manifest, folder)
+    prove_finder(manifest["finder"], paths)
     return Model(
         unet=unet.load(device, dtype),
         encoder=encoder.load(device, dtype),
@@ -117,6 +121,12 @@ def checkpoints(
         encoder_checkpoint(paths["encoder"], encoder_config, width=hears),
         vae_checkpoint(paths["vae"], manifest.get("vae")),
     )
+
+
+def prove_finder(finder: str, paths: Mapping[str, Path], device: str = "auto") -> None:
+    """Raise now, not at the first film, if the finder can't run on the bundle's files."""
+    if FINDER_ROLES[finder]:
+        make_finder(finder, paths, device=device).find_all(np.full(A_FRAME, 127, np.uint8))
 
 
 def notices(manifest: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.checkpoint import MANIFEST, NETWORKS, checked, checkpoints, read_manifest
+from inference.checkpoint import MANIFEST, checked, checkpoints, prove_finder, read_manifest
 from inference.errors import BadCheckpoint
 
 MB = 1_000_000
@@ -49,10 +49,11 @@ def _file(folder: Path, role: str, manifest: dict[str, Any]) -> Finding:
 
 
 def _networks(folder: Path, manifest: dict[str, Any]) -> Iterator[Finding]:
-    paths = {role: folder / manifest["files"][role]["path"] for role in NETWORKS}
+    paths = {role: folder / entry["path"] for role, entry in manifest["files"].items()}
     try:
         for checkpoint in checkpoints(paths, manifest, folder):
             count = len(checkpoint.on_meta().state_dict())
             yield Finding(checkpoint.path.name, True, f"holds its network's {count} weights")
+        prove_finder(manifest["finder"], paths, device="cpu")
     except BadCheckpoint as wrong:
         yield Finding(MANIFEST, False, f"{wrong} {wrong.hint}")

@@ -16,7 +16,7 @@ from inference.bundle.identity import Identity, identify
 from inference.bundle.licenses import NOTES, NOTICES
 from inference.bundle.tensors import HalfTensorFile
 from inference.bundle.whole import refuse_place, whole_or_nothing
-from inference.checkpoint import MANIFEST
+from inference.checkpoint import MANIFEST, prove_finder
 from inference.errors import EngineFault, UnfitNumbers
 from inference.mask import load_mask
 from inference.unet import UNetConfig
@@ -122,7 +122,9 @@ def _copies(recipe: Recipe, identity: Identity) -> dict[str, tuple[Path, str]]:
         load_mask(recipe.mask, identity.resolution)
         copies["mask"] = (recipe.mask, f"mask{recipe.mask.suffix}")
     if recipe.faces:
-        for role, path in find_faces(recipe.faces).items():
+        faces = find_faces(recipe.faces)
+        prove_finder("insightface", faces, device="cpu")
+        for role, path in faces.items():
             copies[role] = (path, f"{FACES_FOLDER}/{path.name}")
     return copies
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from inference.checkpoint import file_sha256, load_bundle
+from inference.checkpoint import FINDER_ROLES, file_sha256, load_bundle
 from inference.errors import (
     BadCheckpoint,
     BadManifest,
@@ -14,7 +14,10 @@ from inference.errors import (
     UnknownWeights,
     UnreadableCheckpoint,
     WrongChecksum,
+    WrongEncoder,
 )
+from inference.faces.finders import FINDERS
+from inference.unet import UNetConfig, VideoUNet
 from inference.weights import load_encoder, load_unet, load_vae
 from tests.inference import small
 
@@ -114,6 +117,37 @@ def test_a_manifest_may_not_reach_outside_its_folder(bundle, tmp_path_factory):
 def test_a_manifest_that_lacks_something_is_refused(bundle, wrong):
     with pytest.raises(BadManifest):
         load(change(bundle, **wrong))
+
+
+def test_a_finder_that_is_not_known_or_lacks_its_files_is_refused(bundle):
+    with pytest.raises(BadManifest, match="'cascade'; there is builtin, insightface"):
+        load(change(bundle, finder="cascade"))
+    with pytest.raises(BadManifest, match="'face_detector'"):
+        load(change(bundle, finder="insightface"))
+
+
+def test_manifests_and_finders_have_the_same_names():
+    assert FINDER_ROLES.keys() == FINDERS.keys()
+
+
+def test_a_bundle_says_what_must_be_said_whenever_it_is_served(bundle):
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["files"]["vae"]["notice"] = "Not on Sundays."
+    told = load(write(bundle, manifest)).describe()
+    assert told["notices"] == ["vae.safetensors: Not on Sundays."]
+    facts = {"name": "tiny", "version": "1", "resolution": 64, "finder": "builtin"}
+    assert told.items() >= (facts | {"device": "cpu", "precision": "float32"}).items()
+
+
+def test_an_encoder_that_the_unet_does_not_listen_to_is_refused(bundle):
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    other = UNetConfig.from_mapping(manifest["unet"] | {"audio_width": 24})
+    with torch.random.fork_rng():
+        save_file(VideoUNet(other).state_dict(), bundle / "unet.safetensors")
+    manifest["files"]["unet"] = entry(bundle / "unet.safetensors")
+    manifest["unet"] = other.to_mapping()
+    with pytest.raises(WrongEncoder, match="width 16; the UNet listens to one of 24"):
+        load(write(bundle, manifest))
 
 
 def test_the_official_way_of_wrapping_a_unet_is_understood(tmp_path):

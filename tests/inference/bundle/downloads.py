@@ -13,20 +13,9 @@ import torch
 from safetensors.torch import save_file
 
 from inference.bundle.making import Recipe
-from tests.inference import small
+from tests.inference import graphs, small
 
 SIDE = 64
-
-
-def number(value: int) -> bytes:
-    """A protocol buffer's number of less than 2^14."""
-    return bytes([value]) if value < 128 else bytes([value & 127 | 128, value >> 7])
-
-
-def onnx(content: bytes) -> bytes:
-    """The least that is an ONNX model from outside: a version, a producer and a graph."""
-    producer = b"\x12\x04test"
-    return b"\x08\x08" + producer + b"\x3a" + number(len(content)) + content
 
 
 def make(folder: Path) -> Recipe:
@@ -58,8 +47,9 @@ def _downloaded() -> Path:
     vae = folder / "sd-vae-ft-mse"
     save_file(small.vae().state_dict(), vae / "diffusion_pytorch_model.safetensors")
     (vae / "config.json").write_text(json.dumps({"_class_name": "AutoencoderKL", **small.VAE}))
-    for name in ("det_10g.onnx", "2d106det.onnx", "w600k_r50.onnx"):
-        (folder / "buffalo_l" / name).write_bytes(onnx(name.encode() * 100))
+    graphs.red_detector(folder / "buffalo_l" / "det_10g.onnx", np.ones((2, 4)))
+    graphs.red_landmarks(folder / "buffalo_l" / "2d106det.onnx", np.zeros((106, 2)))
+    (folder / "buffalo_l" / "w600k_r50.onnx").write_bytes(b"of the same pack, and not wanted")
     picture = np.full((SIDE, SIDE), 255, np.uint8)
     picture[SIDE // 2 :] = 0
     cv2.imwrite(str(folder / "mask.png"), picture)

@@ -21,6 +21,7 @@ from inference.errors import (
     UnreadableCheckpoint,
     UnsafePickle,
     WebPage,
+    WrongDetector,
     WrongEncoder,
     WrongVae,
 )
@@ -172,6 +173,12 @@ def test_a_face_model_that_is_no_onnx_is_named(recipe, refused):
     face = recipe.faces / "2d106det.onnx"
     face.write_text("hello, I am a model")
     assert str(face) in refused(UnreadableCheckpoint)
+
+
+def test_face_models_in_each_other_s_place_are_refused(recipe, refused):
+    det, landmarks = recipe.faces / "det_10g.onnx", recipe.faces / "2d106det.onnx"
+    shutil.copy(landmarks, det)
+    assert str(det) in refused(WrongDetector)
 
 
 def test_a_pack_of_faces_that_lacks_a_model_is_refused(recipe, refused, tmp_path):
