@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from tenants import audit, keys, operating, people
-from tenants.errors import TenantError
+from tenants.errors import LastOwner, TenantError
 from tenants.models import (
     ApiKey,
     AuditEvent,
@@ -122,8 +122,22 @@ class NewMember(forms.ModelForm):
         return given
 
 
+class ChangedRole(forms.ModelForm):
+    class Meta:
+        model = Membership
+        fields = ["role"]
+
+    def clean_role(self) -> str:
+        role: str = self.cleaned_data["role"]
+        if role != Role.OWNER and people.is_last_owner(self.instance):
+            raise forms.ValidationError(str(LastOwner(self.instance.user.email)))
+        return role
+
+
 @admin.register(Membership)
 class MembershipAdmin(ReadOnlyAdmin):
+    """Added, given another role, removed; the last owner of a tenant is none of the last two."""
+
     list_display = ["user", "tenant", "role", "created_at"]
     list_select_related = ["user", "tenant"]
     list_filter = ["role", "tenant"]
@@ -132,16 +146,39 @@ class MembershipAdmin(ReadOnlyAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("tenants.add_membership")
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("tenants.change_membership")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may = request.user.has_perm("tenants.delete_membership")
+        return may and not (obj is not None and people.is_last_owner(obj))
+
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any
     ) -> Any:
-        return super().get_form(request, obj, change, **options) if obj else NewMember
+        return ChangedRole if obj else NewMember
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["user", "tenant", "role", "created_at"] if obj else ["tenant", "email", "role"]
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["user", "tenant", "created_at"] if obj else []
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        people.remove_member(obj.id, by=_person(request))
+
+    def delete_queryset(self, request: HttpRequest, chosen: QuerySet[Membership]) -> None:
+        for membership in chosen:
+            try:
+                people.remove_member(membership.id, by=_person(request))
+            except LastOwner as refusal:  # both owners were chosen
+                messages.error(request, str(refusal))
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         given = form.cleaned_data
+        if change:
+            people.change_role(obj.id, given["role"], by=_person(request))
+            return
         membership, password = people.add_member(given["tenant"], given["email"], given["role"])
         obj.pk, obj.user = membership.pk, membership.user
         if password:

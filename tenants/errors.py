@@ -35,6 +35,15 @@ class EmailTaken(TenantError):
         super().__init__(f"{email} is a member of this tenant already.")
 
 
+class LastOwner(TenantError):
+    """Somebody must be able to let others in."""
+
+    code = "last_owner"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"{email} is the only owner of this tenant: make another one first.")
+
+
 class UnknownScope(TenantError):
     code = "unknown_scope"
 

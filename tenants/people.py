@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.text import slugify
 
 from tenants import audit
-from tenants.errors import EmailTaken, SlugTaken, UnknownTenant
+from tenants.errors import EmailTaken, LastOwner, SlugTaken, UnknownTenant
 from tenants.managers import UserManager
 from tenants.models import Limits, Membership, Role, Tenant, User, check_time_zone
 
@@ -69,6 +69,55 @@ def add_member(tenant: Tenant, email: str, role: str) -> tuple[Membership, str |
         raise EmailTaken(email) from None
     audit.note("member.added", email, tenant_id=tenant.id, role=role)
     return membership, password
+
+
+@transaction.atomic
+def change_role(membership_id: UUID, role: str, *, by: User) -> Membership:
+    """From the next request on the person may do what the role may.
+
+    Raises Membership.DoesNotExist, LastOwner, ValueError for a role that there isn't.
+    """
+    membership = _locked(membership_id)
+    before, membership.role = membership.role, Role(role)
+    if before == membership.role:
+        return membership
+    _refuse_last_owner(membership, before)
+    membership.save(update_fields=["role"])
+    told = {"before": before, "after": str(membership.role)}
+    audit.note(
+        "member.role_changed", membership.user.email, by=by, tenant_id=membership.tenant_id, **told
+    )
+    return membership
+
+
+@transaction.atomic
+def remove_member(membership_id: UUID, *, by: User) -> None:
+    """From the next request on the person is none of the tenant's. Their account stays.
+
+    Raises Membership.DoesNotExist, LastOwner.
+    """
+    membership = _locked(membership_id)
+    _refuse_last_owner(membership, membership.role)
+    membership.delete()
+    audit.note("member.removed", membership.user.email, by=by, tenant_id=membership.tenant_id)
+
+
+def is_last_owner(membership: Membership) -> bool:
+    owners = Membership.objects.filter(tenant_id=membership.tenant_id, role=Role.OWNER)
+    return owners.filter(id=membership.id).exists() and owners.count() == 1
+
+
+def _locked(membership_id: UUID) -> Membership:
+    """The tenant's row is locked first: of two owners who remove each other, one stays."""
+    membership = Membership.objects.select_related("user").get(id=membership_id)
+    Tenant.objects.select_for_update().get(id=membership.tenant_id)
+    membership.refresh_from_db(fields=["role"])
+    return membership
+
+
+def _refuse_last_owner(membership: Membership, role: str) -> None:
+    if role == Role.OWNER and is_last_owner(membership):
+        raise LastOwner(membership.user.email)
 
 
 def find_tenant(named: str) -> Tenant:

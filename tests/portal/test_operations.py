@@ -7,9 +7,9 @@ from django.urls import reverse
 from billing.models import UsageRecord
 from jobs import lifecycle
 from jobs.models import Attempt, Job, State
-from tenants import keys
+from tenants import keys, people
 from tenants.context import acting_for, as_operator
-from tenants.models import ApiKey, AuditEvent, Limits, Membership, Tenant, User
+from tenants.models import ApiKey, AuditEvent, Limits, Membership, Role, Tenant, User
 from tests.jobs.results import KEY, RESULT
 from tests.making import a_job, a_queued_job
 
@@ -121,6 +121,61 @@ def test_a_tenant_and_its_first_member_are_made_in_two_forms(operator):
     assert operator.post(place(Membership, "add"), form).status_code == 200  # and says why not
     with as_operator("test"):
         assert Membership.objects.get().user.email == "owner@acme.example"
+
+
+@pytest.fixture
+def two_members(acme):
+    with as_operator("test"):
+        owner, _ = people.add_member(acme, "owner@acme.example", Role.OWNER)
+        other, _ = people.add_member(acme, "other@acme.example", Role.VIEWER)
+    return owner, other
+
+
+def roles_now():
+    with as_operator("test"):
+        return {row.user.email.split("@")[0]: row.role for row in Membership.objects.all()}
+
+
+def test_a_members_role_is_changed_with_a_note(operator, two_members, acme):
+    page = operator.get(place(Membership, "change", two_members[1].id))
+    assert page.status_code == 200
+    answer = operator.post(place(Membership, "change", two_members[1].id), {"role": "developer"})
+    assert answer.status_code == 302
+    assert roles_now() == {"owner": "owner", "other": "developer"}
+    with acting_for(acme.id):
+        note = AuditEvent.objects.get(action="member.role_changed")
+    assert (note.actor, note.subject) == ("op@viseme.example", "other@acme.example")
+    assert note.details == {"before": "viewer", "after": "developer"}
+
+
+def test_a_member_is_removed_with_a_note_and_keeps_the_account(operator, two_members, acme):
+    assert operator.post(place(Membership, "delete", two_members[1].id), {"post": "yes"})
+    assert roles_now() == {"owner": "owner"}
+    with acting_for(acme.id):
+        assert AuditEvent.objects.get(action="member.removed").subject == "other@acme.example"
+    assert User.objects.filter(email="other@acme.example").exists()
+
+
+def test_the_last_owner_stays_and_stays_owner(operator, two_members):
+    owner = two_members[0]
+    refused = operator.post(place(Membership, "change", owner.id), {"role": "viewer"})
+    assert "only owner of this tenant" in refused.text
+    assert operator.post(place(Membership, "delete", owner.id), {"post": "yes"}).status_code == 403
+    assert roles_now() == {"owner": "owner", "other": "viewer"}
+
+
+def test_of_all_owners_who_are_removed_together_one_stays(operator, two_members):
+    with as_operator("test"):
+        Membership.objects.update(role=Role.OWNER)
+    chosen = [str(membership.id) for membership in two_members]
+    form = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+    operator.post(place(Membership), form)
+    assert len(roles_now()) == 1
+
+
+def test_no_page_of_the_admin_lets_the_browser_look_for_an_icon(operator):
+    for page in (place(UsageRecord), reverse("admin:index")):
+        assert 'rel="icon" href="/static/portal/favicon.svg"' in operator.get(page).text
 
 
 def test_a_time_zone_that_is_none_is_refused(operator):
