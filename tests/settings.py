@@ -39,3 +39,4 @@ SECRET_KEY = "only-for-tests-and-longer-than-fifty-characters-as-checks-demand"
 # Argon2 costs 50 ms on purpose; tests sign in a hundred times.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 - WhiteNoise warns of each client else
