@@ -4,6 +4,16 @@
 # An NVIDIA driver comes from the node; PyPI's torch brings CUDA. No weights are inside but the demo
 # bundle's: a real checkpoint is fetched by the operator and named with MODEL_BUNDLE.
 
+# What both images hold of ours. A stage of its own, so that a change of it installs nothing anew.
+FROM scratch AS platform
+WORKDIR /app
+COPY manage.py ./
+COPY messaging/ messaging/
+COPY tenants/ tenants/
+COPY billing/ billing/
+COPY jobs/ jobs/
+COPY portal/ portal/
+
 FROM python:3.11-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/app \
     PATH=/opt/viseme/bin:$PATH \
@@ -19,12 +29,7 @@ COPY requirements/ requirements/
 
 FROM base AS web
 RUN pip install --no-cache-dir -r requirements/web.txt -c requirements/constraints.txt
-COPY manage.py ./
-COPY messaging/ messaging/
-COPY tenants/ tenants/
-COPY billing/ billing/
-COPY jobs/ jobs/
-COPY portal/ portal/
+COPY --from=platform /app ./
 # The engine's side without torch: options, errors and the media process that probes.
 COPY inference/__init__.py inference/options.py inference/errors.py inference/
 COPY inference/media/ inference/media/
@@ -36,14 +41,13 @@ ENV BIND_ADDRESS=0.0.0.0 WEB_WORKERS=2 PROMETHEUS_MULTIPROC_DIR=/dev/shm/viseme-
 CMD ["gunicorn", "portal.wsgi", "--config", "portal/gunicorn.py"]
 
 FROM base AS worker
+# A C compiler: torch compiles the network's passes for the GPU that it finds.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
 RUN pip install --no-cache-dir -r requirements/worker.txt -c requirements/constraints.txt \
     && pip install --no-cache-dir --no-deps -r requirements/no-deps.txt
-COPY manage.py ./
-COPY messaging/ messaging/
-COPY tenants/ tenants/
-COPY billing/ billing/
-COPY jobs/ jobs/
-COPY portal/ portal/
+COPY --from=platform /app ./
 COPY inference/ inference/
 USER 10001
 EXPOSE 9090

@@ -1,5 +1,6 @@
 """The ledger, for the operator's eyes. The app above registers it with columns of its own."""
 
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -20,7 +21,8 @@ NUMBER: Any = DecimalField(max_digits=30, decimal_places=6)
 class UsageRecordAdmin(ReadOnlyAdmin):
     """Nothing is typed in here: the database refuses it too. Above the list stand its totals.
 
-    `summed` names what is added up besides the quantity: (heading, column, key in its JSON).
+    `told` names what a row shows besides, and `summed` what is added up besides the quantity, each
+    as (heading, column, key in its JSON).
     """
 
     list_display = ["occurred_at", "tenant", "metric", "shown_quantity"]
@@ -29,7 +31,11 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     search_fields = ["event_id", "source_id"]
     date_hierarchy = "occurred_at"
     change_list_template = "admin/billing/usagerecord/change_list.html"
+    told: ClassVar[list[tuple[str, str, str]]] = []
     summed: ClassVar[list[tuple[str, str, str]]] = []
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        return [*super().get_list_display(request), *(_shown(*each) for each in self.told)]
 
     @admin.display(description="quantity", ordering="quantity_numerator")
     def shown_quantity(self, record: UsageRecord) -> str:
@@ -51,6 +57,14 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         for heading, column, key in self.summed:
             rows.append((heading, f"{_sum(records, column, key).normalize():,f}"))
         return rows
+
+
+def _shown(heading: str, column: str, key: str) -> Callable[[UsageRecord], Any]:
+    @admin.display(description=heading)
+    def value(record: UsageRecord) -> Any:
+        return getattr(record, column).get(key)
+
+    return value
 
 
 def _sum(records: QuerySet[UsageRecord], column: str, key: str) -> Decimal:

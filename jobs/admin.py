@@ -1,6 +1,6 @@
 """Work, for the operator's eyes: jobs with their attempts, uploads, and what was used."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -76,7 +76,13 @@ class UploadAdmin(ReadOnlyAdmin):
 class DeliveriesAdmin(UsageRecordAdmin):
     """The guide's lists G19 and G20 as columns; G21 is the tenant's and the month's filter."""
 
-    list_display = [*UsageRecordAdmin.list_display, "source", "processing", "gpu", "size", "steps"]
+    list_display = [*UsageRecordAdmin.list_display, "source"]
+    told: ClassVar[list[tuple[str, str, str]]] = [
+        ("processing s", "costs", "processing_seconds"),
+        ("GPU hours", "costs", "gpu_hours"),
+        ("output bytes", "measures", "output_bytes"),
+        ("steps", "measures", "steps"),
+    ]
     summed: ClassVar[list[tuple[str, str, str]]] = [
         ("GPU seconds", "costs", "gpu_seconds"),
         ("processing seconds", "costs", "processing_seconds"),
@@ -92,19 +98,3 @@ class DeliveriesAdmin(UsageRecordAdmin):
             return megabytes
         size = f"{told['input_width']}×{told['input_height']}"
         return f"{size}, {told.get('input_frames')} frames, {megabytes}"
-
-    @admin.display(description="processing s")
-    def processing(self, record: UsageRecord) -> Any:
-        return record.costs.get("processing_seconds")
-
-    @admin.display(description="GPU hours")
-    def gpu(self, record: UsageRecord) -> Any:
-        return record.costs.get("gpu_hours")
-
-    @admin.display(description="output bytes")
-    def size(self, record: UsageRecord) -> Any:
-        return record.measures.get("output_bytes")
-
-    @admin.display(description="steps")
-    def steps(self, record: UsageRecord) -> Any:
-        return record.measures.get("steps")

@@ -89,7 +89,8 @@ class ShownJob:
     def waits_for(self) -> str:
         if self.cancel_requested:
             return "It is being canceled; the worker stops at its next step."
-        before = f" Jobs of yours before it: {self.place - 1}." if (self.place or 0) > 1 else ""
+        place = self.place or 1
+        before = f" Jobs of yours before it: {place - 1}." if place > 1 else ""
         return WAITS[self.job.waiting_for] + before
 
     @property
