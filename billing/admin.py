@@ -1,6 +1,6 @@
 """The ledger, for the operator's eyes. The app above registers it with columns of its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -34,7 +34,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     told: ClassVar[list[tuple[str, str, str]]] = []
     summed: ClassVar[list[tuple[str, str, str]]] = []
 
-    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         return [*super().get_list_display(request), *(_shown(*each) for each in self.told)]
 
     @admin.display(description="quantity", ordering="quantity_numerator")
