@@ -1,7 +1,8 @@
 """The warm model process that a worker keeps: `python -m inference.child --bundle DIR`.
 
 One JSON object a line. In: {"op": "sync", "id", "video", "audio", "out", "workdir", "options"},
-and if wanted "report", "segments" (paths) and "part" ([from, to] in seconds), see pipeline.sync();
+and if wanted "report", "segments" (paths), "part" ([from, to] in seconds) and "most_seconds", see
+pipeline.sync();
 {"op": "cancel", "id"}; end of input: exit. Out: "ready" once, then "progress", and for each sync
 exactly one "done" or "failed". One sync at a time, in the order they come. A cancel is heard while
 one runs, or waits; one that comes too late changes nothing.
@@ -27,7 +28,6 @@ from inference.threads import wait_asleep
 
 Order = Mapping[str, Any]
 ORDER_FIELDS = ("id", "video", "audio", "out", "workdir")
-ORDER_PATHS = ("report", "segments")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -124,7 +124,9 @@ class Child:
             ),
             should_cancel=lambda: not self._canceled.isdisjoint((identity, "*")),
             part=_part(order.get("part")),
-            **{name: _path(name, order.get(name)) for name in ORDER_PATHS},
+            report=_path("report", order.get("report")),
+            segments=_path("segments", order.get("segments")),
+            most_seconds=_most_seconds(order.get("most_seconds")),
         )
         return result.to_mapping()
 
@@ -147,6 +149,12 @@ def _path(name: str, given: object) -> Path | None:
     if given is not None and not isinstance(given, str):
         raise BadOption(f"The {name} of an order is a path.")
     return None if given is None else Path(given)
+
+
+def _most_seconds(given: object) -> int | None:
+    if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < 1):
+        raise BadOption("The most_seconds of an order is a whole number of seconds from 1 on.")
+    return given
 
 
 def _part(given: object) -> tuple[Fraction, Fraction] | None:

@@ -70,8 +70,10 @@ def anew(shelf: Shelf, recipe: Recipe, part: Seconds) -> Job:
     edits = [*earlier.edits, edit]
     if not 0 <= edit.start < edit.end:
         raise BadOption("The part to make anew must begin at 0 seconds or later, and end later.")
-    for each in (earlier.recipe, *earlier.edits):
-        if dict(each.sounds) != hashes(each.options):
+    made_of = [(earlier.recipe.options, earlier.recipe.sounds)]
+    made_of += [(each.options, each.sounds) for each in earlier.edits]
+    for options, sounds in made_of:
+        if dict(sounds) != hashes(options):
             raise BadOption("A speaker's sound of the earlier result is another file by now.")
     touched = [segment for segment in earlier.segments if edit.touches(*segment.span)]
     if not touched:

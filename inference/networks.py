@@ -130,7 +130,7 @@ class LatentSync:
                 request.heard,
                 steps=options.steps,
                 guidance=options.guidance,
-                speed=options.speed,
+                speed="fast" if options.speed == "fast" else "exact",
                 should_cancel=request.should_cancel,
                 on_step=on_step and (lambda step, _: on_step(step)),
             )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +105,14 @@ def _meant(facts: Facts) -> Meant:
     first, last = facts.segments[0], facts.segments[-1]
     tick = facts.film.time_base
     end = last.end * tick
-    times = [time * facts.sound.time_base for time, _, _ in facts.sound.packets()]
-    heard = [time for time in times if time < end] or [Fraction(0)]
-    return Meant(first.start * tick, last.last * tick, heard[0], heard[-1])
+    base = facts.sound.time_base
+    begins = ends = None
+    for time, _, _ in facts.sound.packets():
+        if time * base >= end:
+            break
+        begins, ends = time if begins is None else begins, time
+    heard = (begins or 0) * base, (ends or 0) * base
+    return Meant(first.start * tick, last.last * tick, *heard)
 
 
 def _notes(facts: Facts) -> Iterator[document.Note]:

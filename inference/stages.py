@@ -64,7 +64,7 @@ class Stages:
             for window in cut.taken(patient=True):
                 check()
                 before = window.first - self.first
-                self.painter.paint(window, lambda done, before=before: on_frames(before + done))
+                self.painter.paint(window, _after(before, on_frames))
                 on_frames(before + len(window.shots))
                 painted.put(window, patient=True)
                 del window
@@ -95,7 +95,8 @@ class Stages:
         for window in painted.taken():
             measures = self.measures(window.first)
             # One by one, so that what is pasted is free while the rest is still under way.
-            shots, window = window.shots[::-1], None
+            shots = window.shots[::-1]
+            window.shots = []
             while shots:
                 shot = shots.pop()
                 with self.watch("paste"):
@@ -121,6 +122,10 @@ class Stages:
                     self.filming.write(shot)
                 del shot
                 allowance.give()
+
+
+def _after(before: int, on_frames: Callable[[int], None]) -> Callable[[int], None]:
+    return lambda done: on_frames(before + done)
 
 
 def frames_under_way(film: Film) -> int:
