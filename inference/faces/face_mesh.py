@@ -64,7 +64,7 @@ class FaceMesh:
         pixels = self._network.side
         matrix = region.to_frame(pixels)
         square = cut(frame, matrix, pixels)
-        mesh, logit = self._network(square.astype(np.float32) / 255)
+        mesh, logit = self._network(square.astype(np.float32) / np.float32(255))
         points = mesh.reshape(POINTS, 3)[:, :2].astype(np.float64)
         score = 1 / (1 + math.exp(-float(np.clip(logit.item(), -60, 60))))
         return points @ matrix[:, :2].T + matrix[:, 2], score

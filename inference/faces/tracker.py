@@ -101,7 +101,9 @@ class Tracker:
             owners[at] = Track(self._number(undecided=away), faces[at], [looks[at]])
             self.tracks[owners[at].index] = owners[at]
         for at, face in enumerate(faces):
-            self._see(owners[at], face, looks[at])
+            self._see(owners[at], face)
+            if not any(touch(face, other) for other in faces if other is not face):
+                self._learn(owners[at], looks[at])
         indices = [owners[at].index for at in range(len(faces))]
         self.decided = {}
         for at, index in enumerate(indices):
@@ -180,13 +182,12 @@ class Tracker:
                 owners[at] = self.tracks[index]
                 taken.add(index)
 
-    def _see(self, track: Track, face: Face, look: Vector) -> None:
+    def _see(self, track: Track, face: Face) -> None:
         if track.missed == 1 and track.placed:
             track.speed = face.center - track.face.center
         else:
             track.speed = np.zeros(2)
         track.face, track.missed, track.placed = face, 0, True
-        self._learn(track, look)
 
     def _learn(self, track: Track, look: Vector) -> None:
         if track.likeness(look) < NEW_LOOK:
@@ -216,6 +217,12 @@ class Tracker:
         self._shot = state["shot"] and unpack(state["shot"])
         self._next, self._next_undecided = state["next"]
         self.tracks = {saved["index"]: _track(saved) for saved in state["tracks"]}
+
+
+def touch(face: Face, other: Face) -> bool:
+    """Whether two boxes share anything: one may cover the other, and lend it its looks."""
+    (a, b, c, d), (e, f, g, h) = face.box, other.box
+    return min(c, g) > max(a, e) and min(d, h) > max(b, f)
 
 
 def _area(face: Face) -> float:

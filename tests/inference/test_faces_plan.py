@@ -53,12 +53,14 @@ def test_a_longer_gap_passes_through_and_the_mouth_fades_at_its_edges():
     assert opacities(made, 24) == [1.0] * 6 + fade + [0.0] * 6 + fade[::-1] + [1.0] * 6
 
 
-@pytest.mark.parametrize("shown", ["another room", "black", "somebody before the face"])
+@pytest.mark.parametrize("shown", ["another room", "black", "a passer-by", "a pattern"])
 def test_a_short_gap_is_not_painted_on_what_is_no_face(shown):
     """Transition shots, black frames, a passer-by: they stay as they are, without fades."""
     covered = picture(STILL)
     covered[:, 60:140] = (20, 40, 90)
-    other = {"another room": room(7), "black": np.zeros_like(covered)}.get(shown, covered)
+    pattern = picture({5: At(size=52)})
+    pictures = {"another room": room(7), "black": np.zeros_like(covered), "a pattern": pattern}
+    other = pictures.get(shown, covered)
     script = [STILL] * 16
     gap = range(6, 9)
     made = plan(script, found=without(script, gap), pictures=dict.fromkeys(gap, other))

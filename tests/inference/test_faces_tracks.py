@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.faces.appearance import Small
-from inference.faces.tracker import Tracker
+from inference.faces.appearance import Small, describe
+from inference.faces.tracker import LIKE_ANYWHERE, LIKE_NEXT, Tracker
 from inference.options import Point, Turn
 from tests.inference.people import At, picture, plan, room, scout, states
 
@@ -61,6 +61,40 @@ def test_two_people_who_cross_in_view_of_the_finder_keep_their_tracks():
         other = between(lower, At(x=48, y=75, size=40), step / 24)
         script.append({0: one, 1: other})
     assert tracks_of(script) == {0: {0}, 1: {1}}
+
+
+def test_two_people_whose_ways_meet_in_one_place_keep_their_tracks():
+    """One row, both found all the time; where they meet, one picture covers the other, and who is
+    who can't be told: before and after it can."""
+    script = [
+        {0: between(LEFT, RIGHT, step / 24), 1: between(RIGHT, LEFT, step / 24)}
+        for step in range(25)
+    ]
+    apart = [number for number, who in enumerate(script) if abs(who[0].x - who[1].x) > 30]
+    made = [plan(script, choice=track) for track in (0, 1)]
+    for number in apart:
+        for person in (0, 1):
+            matrix = made[person].at(number)[0].matrix
+            nose = matrix[:, :2] @ script[number][person].points()[2] + matrix[:, 2]
+            assert abs(nose[0] - 37.5 * 0.7) < 1.5
+
+
+def test_two_people_who_stop_before_each_other_and_turn_back_keep_their_tracks():
+    """Where they would be by now is each other's place: looks decide."""
+    way = [*np.linspace(0, 0.44, 10), *np.linspace(0.44, 0, 10)]
+    script = [{0: between(LEFT, RIGHT, s), 1: between(RIGHT, LEFT, s)} for s in way]
+    assert tracks_of(script) == {0: {0}, 1: {1}}
+
+
+def test_a_cut_between_two_who_look_somewhat_alike_makes_two():
+    """Alike enough for the next frame of one shot, but the whole picture is another."""
+    script = [{4: LEFT}] * 8 + [{5: LEFT}] * 16
+    pictures = {number: picture(script[number], room(3)) for number in range(8, 24)}
+    one, other = (
+        describe(Small.of(shown), LEFT.points()) for shown in (picture(script[0]), pictures[8])
+    )
+    assert LIKE_NEXT < float(one @ other) < LIKE_ANYWHERE
+    assert tracks_of(script, pictures=pictures) == {4: {0}, 5: {1}}
 
 
 @pytest.mark.parametrize("gap", [3, 15, 60])
