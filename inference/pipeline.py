@@ -12,7 +12,7 @@ from inference.align import Aligner
 from inference.audio import Heard, hear
 from inference.blend import Blender
 from inference.checkpoint import Model
-from inference.errors import BadOption, Canceled, EngineFault
+from inference.errors import BadOption, Canceled, EngineFault, MediaTooLarge
 from inference.filming import Filming, encoding_of
 from inference.inputs import check_inputs
 from inference.job import Job, Seconds, anew, go_on, recipe_of, sounds_of
@@ -51,6 +51,7 @@ def sync(
     segments: Path | None = None,
     part: Seconds | None = None,
     report: Path | None = None,
+    most_seconds: int | None = None,
 ) -> SyncResult:
     """Write `out`: the video's frames with mouths that speak the audio, and the audio itself.
 
@@ -63,14 +64,17 @@ def sync(
     that finds some of the same inputs, options and model there goes on after them. part: from and
     to, in seconds of the result: make only the frames that begin there anew, with these options,
     and join them with the earlier result in `segments`, whose other frames stay as they are.
-    report: where the report goes; faces.json is laid beside it.
+    report: where the report goes; faces.json is laid beside it. most_seconds: a sound that decodes
+    to more is refused as media_too_large before the network hears it, whatever its header says.
 
     Raises an EngineError; then `out` is what it was before. Temporary files lie in one folder
     under `workdir`, which is gone afterwards whatever happens.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="sync-", dir=workdir) as folder:
-            run = Run(network_of(model), options, Path(folder), on_progress, should_cancel)
+            run = Run(
+                network_of(model), options, Path(folder), on_progress, should_cancel, most_seconds
+            )
             result = run.sync(video, audio, out, segments, part)
             deliver(result, run.film, report)
             run.finished()
@@ -99,6 +103,7 @@ class Run:
     folder: Path
     on_progress: OnProgress | None = None
     should_cancel: ShouldCancel | None = None
+    most_seconds: int | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
 
     def sync(
@@ -150,6 +155,10 @@ class Run:
         folder = self.folder / f"sound{number}"
         folder.mkdir()
         sound = read_sound(audio, folder / "packets")
+        if self.most_seconds is not None and sound.duration > self.most_seconds:
+            raise MediaTooLarge(
+                f"The sound lasts {float(sound.duration):.0f} s; {self.most_seconds} s are allowed."
+            )
         if self.network.encoder is None:
             return Hearing(sound, None)
         heard = hear(sound.samples, self.network.encoder, folder, self._heard)
