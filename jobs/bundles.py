@@ -119,8 +119,12 @@ def _fill(work: Path, shelf: Storage, prefix: str, entries: list[Entry], on_byte
     for entry in entries:
         path = work / entry.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        key, so_far = f"{prefix}/{entry.path}", before
-        _patiently(shelf, key, path, lambda have, b=so_far: on_bytes(b + have, total))
+        key = f"{prefix}/{entry.path}"
+
+        def on_have(have: int, before: int = before) -> None:
+            on_bytes(before + have, total)
+
+        _patiently(shelf, key, path, on_have)
         if (_size(path), _sha256(path)) != (entry.size_bytes, entry.sha256):
             path.unlink()
             raise _bad(f"{key} in {_place(shelf)} is not the file that its manifest names.")

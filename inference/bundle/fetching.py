@@ -73,7 +73,7 @@ def fetch(
     book = Book(place.book)
     wanted = list(_looked_up(sources, hub, book))
     _refuse_full_disk(place, wanted)
-    paths: dict[str, Path] = {}
+    fields = dict(recipe)
     told: dict[str, dict[str, str]] = {}
     new: list[tuple[Remote, str]] = []
     for source, remote in wanted:
@@ -82,9 +82,9 @@ def fetch(
         if not book.compare(remote.repository, remote.file, **facts):
             new.append((remote, sha256))
         # Of the VAE and of the faces the recipe wants the folder.
-        paths[source.role] = path if len(source.files) == 1 else path.parent
+        fields[source.role] = path if len(source.files) == 1 else path.parent
         told[source.files[remote.file]] = _origin(remote, sha256)
-    manifest = make(Recipe(**paths, sources=told, **recipe), place.out, on_progress)
+    manifest = make(Recipe(sources=told, **fields), place.out, on_progress)
     _write_down(book, new, say)
     if not keep_downloads:
         shutil.rmtree(place.downloads, ignore_errors=True)
@@ -98,8 +98,8 @@ def _looked_up(sources: Sequence[Source], hub: Hub, book: Book) -> Iterator[tupl
         for file in source.files:
             remote = hub.look(source.repository, file, revision)
             if len(remote.etag) == SHA256_DIGITS:
-                told = {"sha256": remote.etag, "size_bytes": remote.size_bytes}
-                book.compare(source.repository, file, **told)
+                size = remote.size_bytes
+                book.compare(source.repository, file, sha256=remote.etag, size_bytes=size)
             yield source, remote
 
 

@@ -44,7 +44,7 @@ class HalfTensorFile:
         if name != next(self._awaited, None) or tuple(tensor.shape) != self._shapes[name]:
             raise ValueError(f"{name} is not the next tensor")
         numbers = tensor.to("cpu", torch.float16).contiguous().flatten()
-        self._put(memoryview(numbers.view(torch.uint8).numpy()))
+        self._put(numbers.view(torch.uint8).numpy().data)
 
     def _put(self, content: bytes | memoryview) -> None:
         self._file.write(content)
