@@ -20,7 +20,7 @@ from inference.media.process import MediaProcess
 SAMPLE_RATE = 16000
 SAMPLE = np.dtype("<i2")
 SOUND_CPU_SECONDS = 1800
-MAX_PACKET_BYTES = 1 << 20
+MAX_PACKET_BYTES = 1 << 22  # the largest block that FLAC allows
 MAX_BATCH_BYTES = 1 << 22
 MAX_CONFIG_BYTES = 1024
 FORMATS = ("fltp", "flt", "s16", "s32")
