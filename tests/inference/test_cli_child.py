@@ -46,8 +46,18 @@ def bundle(tmp_path_factory):
     return models.bundle(tmp_path_factory.mktemp("bundle"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def child(bundle):
+    """One for all tests that leave it alive: it takes seconds to start."""
+    yield from started(bundle)
+
+
+@pytest.fixture
+def mortal(bundle):
+    yield from started(bundle)
+
+
+def started(bundle):
     running = Running(bundle)
     yield running
     running.process.kill()
@@ -69,7 +79,8 @@ def order(tmp_path):
     return order
 
 
-def test_it_works_through_its_orders_and_ends_with_its_input(child, order):
+def test_it_works_through_its_orders_and_ends_with_its_input(mortal, order):
+    child = mortal
     assert child.hear("ready")["model"]["label"] == "test model"
     child.say(**order("one"))
     child.say(**order("two"))
@@ -113,12 +124,31 @@ def test_a_cancel_of_an_order_that_waits_is_kept(child, order, tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"options": {"steps": 1}}, {"options": {"speed": 2}}, {"out": None}, {"op": "dance"}],
+    [
+        {"options": {"steps": 1}},
+        {"options": {"speed": 2}},
+        {"out": None},
+        {"op": "dance"},
+        {"report": 5},
+        {"part": [0, 1]},
+        {"part": "0-1"},
+    ],
 )
 def test_a_wrong_order_is_answered(child, order, changes):
     child.say(**order("one", **changes))
     failed = child.hear("failed")
     assert (failed["id"], failed["code"]) == ("one", "bad_option")
+
+
+def test_report_segments_and_a_part_are_had_by_asking(child, order, tmp_path):
+    more = {"report": str(tmp_path / "report.json"), "segments": str(tmp_path / "segments")}
+    child.say(**order("one", **more))
+    assert child.hear("done", "failed")["event"] == "done"
+    child.say(**order("two", **more, part=[0, "1/2"]))
+    done = child.hear("done", "failed")
+    assert (done["event"], done["result"]["frames"]) == ("done", 20)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["options"]["parts"][0]["to"] == "1/2"
 
 
 def test_a_line_that_is_no_order_is_answered(child):
@@ -133,7 +163,8 @@ def test_without_a_model_it_says_so_and_ends(tmp_path):
     assert running.process.wait(timeout=60) == 1
 
 
-def test_with_its_input_a_running_sync_ends_too(child, order, tmp_path):
+def test_with_its_input_a_running_sync_ends_too(mortal, order, tmp_path):
+    child = mortal
     child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 120.0))))
     while child.hear("progress")["stage"] != "generate":
         pass
