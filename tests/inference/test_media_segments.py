@@ -144,11 +144,24 @@ def test_segments_that_were_coded_differently_are_not_joined(tmp_path):
 
 def test_an_error_or_nothing_written_leaves_no_segment(tmp_path):
     source = clips.film(tmp_path / "a.mp4", clips.numbered(3))
-    with open_frames(source, None) as frames:
-        with pytest.raises(RuntimeError), SegmentWriter(tmp_path / "s.mp4", frames.film) as writer:
-            writer.write(next(iter(frames)))
+    broken, empty = tmp_path / "broken.mp4", tmp_path / "empty.mp4"
+    with open_frames(source, Fraction(4)) as frames:
+        with pytest.raises(RuntimeError), SegmentWriter(broken, frames.film) as writer:
+            for frame in frames:
+                writer.write(frame)
+            assert broken.exists()
             raise RuntimeError
-        with SegmentWriter(tmp_path / "t.mp4", frames.film):
+        with SegmentWriter(empty, frames.film):
             pass
-    assert not (tmp_path / "s.mp4").exists()
-    assert not (tmp_path / "t.mp4").exists()
+    assert not broken.exists()
+    assert not empty.exists()
+
+
+def test_nothing_is_joined_to_nothing(tmp_path):
+    source = clips.film(tmp_path / "a.mp4", clips.numbered(2))
+    voice = read_sound(clips.sound(tmp_path / "a.wav"), tmp_path / "spool")
+    with (
+        open_frames(source, None) as frames,
+        pytest.raises(errors.EngineFault, match="no segments"),
+    ):
+        join([], frames.film, voice, tmp_path / "out.mp4")
