@@ -135,7 +135,8 @@ class ModelChild:
                 self.kill()
                 raise EngineFailed("engine_hung", f"The model did not load in {START_SECONDS} s.")
         if event["event"] != "ready":
-            raise failure(event)
+            # Whatever kind of error it is to the engine, no customer's video is to blame for it.
+            raise failure({**event, "refusal": False})
         self._ready = True
 
     def _say(self, request: Mapping[str, Any]) -> None:

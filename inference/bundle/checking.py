@@ -13,14 +13,17 @@ MB = 1_000_000
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: of a file that is as it should be, or what is wrong with it."""
+    """One line: of a file that is as it should be, of what is wrong with it, or of one that
+    nobody needs."""
 
     path: str
     good: bool
     told: str
+    needed: bool = True
 
     def __str__(self) -> str:
-        return f"{'ok ' if self.good else 'BAD'} {self.path}  {self.told}"
+        mark = "BAD" if not self.good else "ok " if self.needed else "-- "
+        return f"{mark} {self.path}  {self.told}"
 
 
 def check(folder: Path) -> Iterator[Finding]:
@@ -34,7 +37,8 @@ def check(folder: Path) -> Iterator[Finding]:
     named = {folder / entry["path"] for entry in manifest["files"].values() if "path" in entry}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         if path not in named and path.name != MANIFEST:
-            yield Finding(str(path.relative_to(folder)), False, "is named by no manifest")
+            told = "is not named by the manifest"
+            yield Finding(str(path.relative_to(folder)), True, told, needed=False)
 
 
 def _file(folder: Path, role: str, manifest: dict[str, Any]) -> Finding:

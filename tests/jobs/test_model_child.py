@@ -142,6 +142,15 @@ def test_the_log_says_which_model_is_served_and_what_must_be_said_of_it():
     assert notice["notice"] == "x.onnx: research only"
 
 
+def test_a_worker_without_its_gpu_blames_no_video(child, request_of, monkeypatch):
+    told = {"code": "bad_option", "message": "This machine has no usable GPU.", "refusal": True}
+    events = iter([{"event": "failed", "id": None, **told}])
+    monkeypatch.setattr(child, "next_event", lambda timeout: next(events))
+    with pytest.raises(EngineFailed, match="no usable GPU") as failed:
+        child.begin("a", **request_of)
+    assert not failed.value.refusal
+
+
 def test_bytes_of_a_bundle_that_arrive_are_no_silence(child, monkeypatch):
     monkeypatch.setattr(child_module, "START_SECONDS", 0.5)
     heard = iter([0.3] * 4)
