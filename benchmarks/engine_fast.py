@@ -49,7 +49,7 @@ class Scene:
 
 def scene(model: Model, frames: int) -> Scene:
     aligner, finder = Aligner(model.resolution), make_finder(model.finder, model.files)
-    found = []
+    found: list[Image] = []
     with av.open(str(footage.SAMPLE_FACE)) as film:
         for frame in film.decode(video=0):
             if frame.time >= FIRST_SECOND and len(found) < frames:

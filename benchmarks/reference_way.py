@@ -132,7 +132,8 @@ def at_25(path: Path) -> Iterator[av.VideoFrame]:
 
 
 def read_all(path: Path) -> list[Rgb]:
-    film, frames = cv2.VideoCapture(str(path)), []
+    film = cv2.VideoCapture(str(path))
+    frames: list[Rgb] = []
     while True:
         more, frame = film.read()
         if not more:
@@ -162,7 +163,7 @@ def warp(picture: Tensor, matrix: npt.NDArray[np.float64], width: int, height: i
     """(1, c, h, w) -> (1, c, height, width): what lies where the matrix, output to input, says."""
     source = _centers(picture.shape[3], picture.shape[2])
     theta = np.linalg.inv(source) @ np.vstack([matrix, [0, 0, 1]]) @ _centers(width, height)
-    size = (1, picture.shape[1], height, width)
+    size = [1, picture.shape[1], height, width]
     grid = F.affine_grid(torch.from_numpy(theta[None, :2]).float(), size, align_corners=False)
     return F.grid_sample(picture, grid, mode="bilinear", align_corners=False)
 

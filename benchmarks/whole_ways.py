@@ -1,6 +1,7 @@
 """From file to file on a card: the way LatentSync goes, and ours."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -41,7 +42,7 @@ class Reference:
         masked, whole = (self._encoded(each) for each in (pixels * model.mask, pixels))
         side = model.resolution // 8
         shown = conditions(latent_mask(model.mask, side), masked, whole)
-        heard = windows_at(self.rows, [(first + i) / 25 for i in range(len(faces))])
+        heard = windows_at(self.rows, [Fraction(first + i, 25) for i in range(len(faces))])
         audio = torch.cat([torch.zeros_like(heard), heard]).to(model.device, model.dtype)
         latents = shared_noise(1247, side).to(model.device).expand(-1, -1, len(faces), -1, -1)
         ddim = scheduler(self.steps)

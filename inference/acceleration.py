@@ -227,7 +227,7 @@ def in_tensor_order(network: nn.Module) -> None:
     """Convolutions' weights in the order that a GPU's tensor cores take, where it is a GPU."""
     first = next(network.parameters())
     if first.device.type == "cuda":
-        nn.Module.to(network, memory_format=torch.channels_last)
+        nn.Module.to(network, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def passes(network: VideoUNet) -> VideoUNet | Passes:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Tensor
 
 from inference import fast
@@ -119,7 +120,7 @@ def denoise(
 
 def _way(
     unet: VideoUNet, speed: Speed, steps: int
-) -> tuple[Network, DDIMScheduler | fast.DPMSolverMultistepScheduler]:
+) -> tuple[Network, DDIMScheduler | DPMSolverMultistepScheduler]:
     network = passes(unet)
     if speed == "fast":
         return fast.Reuse(network), fast.solver(steps)

@@ -587,6 +587,7 @@ class VideoUNet(nn.Module):
 
     def _out(self, deep: Tensor, shallow: Tensor, time: Tensor, heard: Heard) -> Tensor:
         last = self.up_blocks[-1]
+        assert isinstance(last, UpBlock)
         x = last.join(len(last.resnets) - 1, deep, shallow, time, heard, motion=self.motion)
         out: Tensor = self.conv_out(F.silu(self.conv_norm_out(x)))
         return out

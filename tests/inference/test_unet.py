@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from inference.unet import UNetConfig, VideoUNet
 from tests.inference import small
@@ -27,6 +28,20 @@ def test_one_item_beside_silence_is_what_the_doubled_batch_computes():
     sample, audio = window()
     doubled = network(sample.expand(2, -1, -1, -1, -1), 500, audio)
     assert torch.allclose(network(sample, 500, audio, beside_silence=True), doubled, atol=1e-5)
+
+
+def test_one_item_beside_silence_costs_less_than_two():
+    network = small.unet()
+    sample, audio = window()
+    pair = sample.expand(2, -1, -1, -1, -1)
+
+    def multiplications(*given, **more):
+        with FlopCounterMode(display=False) as counter:
+            network(*given, **more)
+        return counter.get_total_flops()
+
+    once = multiplications(sample, 500, audio, beside_silence=True)
+    assert once < 0.9 * multiplications(pair, 500, torch.cat([torch.zeros_like(audio), audio]))
 
 
 def test_memory_in_the_order_of_tensor_cores_gives_the_same_numbers():
