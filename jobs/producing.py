@@ -65,12 +65,17 @@ def clear_leftovers(older_than_seconds: float = 86400) -> None:
         return
     for left in settings.WORK_ROOT.iterdir():
         with suppress(FileNotFoundError):  # another process clears as well
-            if time.time() - left.stat().st_mtime <= older_than_seconds:
+            if time.time() - _last_touched(left) <= older_than_seconds:
                 continue
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink()
+
+
+def _last_touched(path: Path) -> float:
+    """Of all that is in it: the folder of an attempt that works for days was made days ago."""
+    return max(each.stat().st_mtime for each in (path, *path.rglob("*")))
 
 
 def produce(order: Order, folder: Path, model: ModelChild, keeper: Keeper) -> tuple[Path, dict]:

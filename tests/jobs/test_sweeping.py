@@ -128,6 +128,16 @@ def test_forms_and_folders_of_killed_processes_go_from_the_work_folder(settings)
     assert {path.name for path in settings.WORK_ROOT.iterdir()} == {"young.form", "probe-young"}
 
 
+def test_the_folder_of_an_attempt_that_works_for_days_stays(settings):
+    frames = settings.WORK_ROOT / "attempt-of-an-hour-of-film" / "work"
+    frames.mkdir(parents=True)
+    (frames / "segment.mp4").write_bytes(b"just written")
+    for folder in (frames, frames.parent):
+        aged(folder, 3)
+    sweeping.sweep()
+    assert (frames / "segment.mp4").exists()
+
+
 def test_the_timer_asks_a_worker_and_calls_no_storage_itself():
     with as_operator("timer"):
         sweeping.ask()
