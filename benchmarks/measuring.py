@@ -49,6 +49,12 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_TO_MIB
 
 
+def resident_mib(which: str) -> float:
+    """Of this process: "VmRSS", what is resident now, or "VmHWM", the peak since it was reset."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(which)).split()[1]) / 1024
+
+
 class ChildrenWatch:
     """The highest resident memory of any one process that this one starts, in MiB.
 

@@ -23,8 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from benchmarks.engine_loading import EVERY, MOST, ROOT, _status
-from benchmarks.measuring import Report, finish, parser
+from benchmarks.measuring import Report, finish, parser, resident_mib
 from benchmarks.networks import OFFICIAL, TINY, Sizes
 from inference.bundle.making import Recipe, make
 from inference.checkpoint import load_bundle
@@ -33,6 +32,9 @@ from inference.weight_files import PIECE_BYTES
 from inference.weights import load_unet
 
 MOST_MAKING_MIB = 3 * PIECE_BYTES / 2**20  # two pieces and what Python needs for so many tensors
+MOST = 1.3  # times the weights
+EVERY = 512  # numbers of which one is read: a page holds 1024 of single precision
+ROOT = Path(__file__).parents[1]
 LIMIT_SECONDS = 600
 SPREAD = 0.02  # of the random numbers
 
@@ -123,10 +125,10 @@ def measured(step: str, folder: Path) -> dict[str, float]:
     torch.ones(8).add(1).half()  # what the first use of torch takes is no part of the weights
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from now on
-    before, start = _status("VmRSS"), time.perf_counter()
+    before, start = resident_mib("VmRSS"), time.perf_counter()
     found = STEPS[step][1](folder)
     seconds = time.perf_counter() - start
-    return {**found, "growth": _status("VmHWM") - before, "seconds": seconds}
+    return {**found, "growth": resident_mib("VmHWM") - before, "seconds": seconds}
 
 
 def measure(sizes: Sizes, folder: Path) -> Report:

@@ -11,7 +11,6 @@ from benchmarks import (
     engine_cpu,
     engine_fast,
     engine_gpu,
-    engine_loading,
     engine_memory,
     engine_overlap,
     footage,
@@ -83,12 +82,6 @@ def test_the_gpu_s_benchmark_runs_where_there_is_none(speaker, tmp_path):
     assert found["64 px: one step"] > 0
     assert {"64 px: film, ours", "64 px: film, LatentSync's way"} <= found.keys()
     assert report.targets == []  # a CPU and tiny networks promise nothing
-
-
-def test_loading_is_measured_in_a_process_of_its_own(tmp_path):
-    report = engine_loading.measure(TINY, "float32", tmp_path, limit=120)
-    assert report.figures["weights"] > 0.5
-    assert report.targets == []
 
 
 def test_what_any_length_takes_follows_from_two():
