@@ -1,7 +1,10 @@
 """`bundle fetch`: the licences shown and accepted, the files brought, the bundle made."""
 
+import fcntl
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,7 +14,7 @@ from inference.bundle.hub import Hub, Remote, fingerprint
 from inference.bundle.making import MB, OnProgress, Recipe, make, nobody
 from inference.bundle.sources import Source
 from inference.bundle.whole import refuse_place
-from inference.errors import EngineFault, LicenseNotAccepted
+from inference.errors import BadOption, EngineFault, LicenseNotAccepted
 from inference.mask import load_mask
 
 BOOK = "bundle-hashes.json"
@@ -70,10 +73,38 @@ def fetch(
     refuse_place(place.out)
     if recipe.get("mask"):
         load_mask(recipe["mask"], 256)  # before an hour of downloads, not after it
-    book = Book(place.book)
+    with _alone(place.downloads):
+        book = Book(place.book)
+        fields, new = _brought(place, sources, hub, book, on_progress)
+        manifest = make(Recipe(**recipe, **fields), place.out, on_progress)
+        _write_down(book, new, say)
+        if not keep_downloads:
+            shutil.rmtree(place.downloads, ignore_errors=True)
+    return manifest
+
+
+@contextmanager
+def _alone(downloads: Path) -> Iterator[None]:
+    """Two commands that go on with the same unfinished file would spoil it for each other."""
+    downloads.mkdir(parents=True, exist_ok=True)
+    lock = os.open(downloads, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        told = f"Another command fetches into {downloads}."
+        raise BadOption(told, hint="Wait for it, or name another folder by --downloads.") from None
+    finally:
+        os.close(lock)
+
+
+def _brought(
+    place: Place, sources: Sequence[Source], hub: Hub, book: Book, on_progress: OnProgress
+) -> tuple[dict[str, Any], list[tuple[Remote, str]]]:
+    """The recipe's fields for the files, and those files that the book does not have yet."""
     wanted = list(_looked_up(sources, hub, book))
     _refuse_full_disk(place, wanted)
-    fields = dict(recipe)
+    fields: dict[str, Any] = {}
     told: dict[str, dict[str, str]] = {}
     new: list[tuple[Remote, str]] = []
     for source, remote in wanted:
@@ -84,11 +115,7 @@ def fetch(
         # Of the VAE and of the faces the recipe wants the folder.
         fields[source.role] = path if len(source.files) == 1 else path.parent
         told[source.files[remote.file]] = _origin(remote, sha256)
-    manifest = make(Recipe(sources=told, **fields), place.out, on_progress)
-    _write_down(book, new, say)
-    if not keep_downloads:
-        shutil.rmtree(place.downloads, ignore_errors=True)
-    return manifest
+    return {**fields, "sources": told}, new
 
 
 def _looked_up(sources: Sequence[Source], hub: Hub, book: Book) -> Iterator[tuple[Source, Remote]]:
@@ -105,7 +132,6 @@ def _looked_up(sources: Sequence[Source], hub: Hub, book: Book) -> Iterator[tupl
 
 def _refuse_full_disk(place: Place, wanted: Sequence[tuple[Source, Remote]]) -> None:
     """The downloads, and the bundle that is made of them while they are still there."""
-    place.downloads.mkdir(parents=True, exist_ok=True)
     coming = sum(remote.size_bytes for _, remote in wanted)
     here = sum(path.stat().st_size for path in place.downloads.rglob("*") if path.is_file())
     free = shutil.disk_usage(place.downloads).free

@@ -8,7 +8,7 @@ import torch
 
 from inference.__main__ import main
 from inference.bundle import hub as hub_module
-from inference.bundle.fetching import accept
+from inference.bundle.fetching import _alone, accept
 from inference.bundle.hub import Hub, Patience
 from inference.bundle.sources import INSIGHTFACE, MODELS, chosen
 from inference.checkpoint import load_bundle
@@ -147,6 +147,14 @@ def test_what_was_brought_is_not_brought_again(published, fetch, tmp_path):
     published.asked.clear()
     assert fetch("models") == 0
     assert published.fetched() == [("tiny.pt", None)]
+
+
+def test_two_commands_do_not_spoil_each_other_s_downloads(published, fetch, tmp_path, capsys):
+    (tmp_path / ".bundle-downloads").mkdir()
+    with _alone(tmp_path / ".bundle-downloads"):
+        assert fetch("models") == 2
+    assert "bad_option: Another command fetches into" in capsys.readouterr().err
+    assert fetch("models") == 0
 
 
 @pytest.fixture
