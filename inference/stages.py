@@ -17,7 +17,7 @@ from inference.windows import Cutter, Shot, Window
 
 # Frames that the stages hold together: two windows at least, so that one is made ready while the
 # network has the other, and more while they are small.
-FRAMES_BYTES = 192 << 20
+FRAMES_BYTES = 112 << 20
 LEAST_FRAMES, MOST_FRAMES = 2 * WINDOW_FRAMES + 2, 4 * WINDOW_FRAMES
 SHORT, ONE = 4, 1  # frames, and windows, that wait between two stages
 
