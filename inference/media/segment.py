@@ -12,6 +12,9 @@ from inference.media.encoding import Encoding
 from inference.media.pictures import Picture, PlaneLayout
 from inference.media.source import Film, Frame
 
+# With fewer, libx265 (4.2) never sets the decoding times it gives out: they are what was in memory.
+FRAMES_OF_X265 = 3
+
 
 class SegmentWriter:
     """An mp4 without sound in the making. Left without an error it is complete; with one, or if
@@ -57,7 +60,7 @@ class SegmentWriter:
     ) -> None:
         try:
             if error is None and self.frames:
-                self._mux(self._stream.encode(None))
+                self._mux(self._last_packets())
                 self._finish()
             self._out.close()
         except BaseException:
@@ -65,6 +68,13 @@ class SegmentWriter:
             raise
         if error is not None or not self.frames:
             self.path.unlink(missing_ok=True)
+
+    def _last_packets(self) -> list[av.Packet]:
+        packets: list[av.Packet] = self._stream.encode(None)
+        if self.frames < FRAMES_OF_X265:
+            for packet in packets:  # so few are in the order of display
+                packet.dts = packet.pts
+        return packets
 
     def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:

@@ -13,7 +13,7 @@ from inference.media import open_frames, read_sound
 from inference.media.color import to_rgb
 from inference.media.encoding import Encoding
 from inference.media.joining import join
-from inference.media.segment import SegmentWriter
+from inference.media.segment import FRAMES_OF_X265, SegmentWriter
 from inference.media.source import Frame
 
 Rgb = npt.NDArray[np.uint8]
@@ -86,12 +86,19 @@ def film(
             if times is not None:
                 frame.pts, frame.time_base = times[number], Fraction(1, 1000)
             out.mux(stream.encode(frame.reformat(format=pix_fmt)))
-        out.mux(stream.encode(None))
+        out.mux(_last_packets(stream, codec, number + 1))
         if sound:
             for frame in sine(1.0):
                 out.mux(voice.encode(frame))
             out.mux(voice.encode(None))
     return path
+
+
+def _last_packets(stream: Any, codec: str, frames: int) -> list[av.Packet]:
+    packets: list[av.Packet] = stream.encode(None)
+    for packet in packets if codec == "libx265" and frames < FRAMES_OF_X265 else ():
+        packet.dts = packet.pts
+    return packets
 
 
 def sine(

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from fractions import Fraction
 
 import av
@@ -9,6 +12,8 @@ from inference.media.encoding import Encoding
 from inference.media.joining import join
 from inference.media.segment import SegmentWriter
 from tests.inference import clips
+
+ROOT = Path(__file__).parents[2]
 
 
 def in_pieces(source, folder, sizes, encoding=None, *, seconds=None, **program):
@@ -165,3 +170,32 @@ def test_nothing_is_joined_to_nothing(tmp_path):
         pytest.raises(errors.EngineFault, match="no segments"),
     ):
         join([], frames.film, voice, tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_a_segment_too_short_for_x265_has_decoding_times_of_its_own(tmp_path, frames):
+    source = clips.film(tmp_path / "a.mp4", clips.numbered(frames))
+    # Memory that nobody has written to holds no zeros by luck.
+    run = subprocess.run(
+        [sys.executable, "-c", SHORT, str(source), str(tmp_path / "short.mp4")],
+        env=os.environ | {"MALLOC_PERTURB_": "90"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stderr[-500:]
+    assert len(decoded(tmp_path / "short.mp4")) == frames
+
+
+SHORT = """
+import sys
+from pathlib import Path
+from inference.media import open_frames
+from inference.media.encoding import Encoding
+from inference.media.segment import SegmentWriter
+with open_frames(sys.argv[1], None) as frames:
+    with SegmentWriter(Path(sys.argv[2]), frames.film, Encoding("hevc")) as writer:
+        for frame in frames:
+            writer.write(frame)
+"""
