@@ -2,9 +2,10 @@
 
 A pass of the official UNet launches some two thousand kernels, most of them short: at 256 px a
 Python that starts them one by one can't keep a large GPU busy. So a pass over a full window is
-compiled where a compiler is at hand (`torch.compile` fuses what lies between the large products),
-then recorded as a CUDA graph and replayed. The last, shorter window of a film (each length would
-cost memory of its own) and every pass on a CPU run as they are written.
+recorded as a CUDA graph and replayed. A process that lives on compiles it first (`torch.compile`
+fuses what lies between the large products): that takes minutes, so it is done by warm_up() alone,
+never while somebody waits for a film. The last, shorter window of a film (each length would cost
+memory of its own) and every pass on a CPU run as they are written.
 """
 
 import importlib.util
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 Mode = Literal["eager", "captured", "compiled"]
 WARM_UPS = 3  # passes before a recording, as PyTorch's notes on CUDA graphs ask
 Function = Callable[..., Any]
+Kind = tuple[str, bool]  # of pass: its name, and whether it has a silent half
 
 
 class Tape(Protocol):
@@ -73,15 +75,11 @@ class Recorded:
         return self._tapes[shapes].play(inputs)
 
 
-def mode_for(device: torch.device) -> Mode:
-    """How passes run there. TORCH_COMPILE_DISABLE=1 asks for recordings alone."""
-    if device.type != "cuda":
-        return "eager"
-    return "compiled" if can_compile() else "captured"
-
-
 def can_compile() -> bool:
-    """Triton makes the kernels, and needs a C compiler for what starts them."""
+    """Triton makes the kernels, and needs a C compiler for what starts them.
+
+    TORCH_COMPILE_DISABLE=1 asks for recordings alone.
+    """
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     wanted = os.environ.get("TORCH_COMPILE_DISABLE", "0") in ("", "0")
     return wanted and bool(compiler) and importlib.util.find_spec("triton") is not None
@@ -93,21 +91,31 @@ class Passes:
     mode: what is done in fact; `note` says why, where that is less than what was wanted.
     """
 
+    mode: Mode
+    note: str
+
     def __init__(
         self,
         network: VideoUNet,
-        mode: Mode,
         *,
         record: Recorder = CudaTape,
         compiler: Callable[[Function], Function] | None = None,
     ) -> None:
         self.conv_in = network.conv_in
-        self.mode, self.note = mode, ""
+        self.mode, self.note = "captured", ""
         self._network, self._record = network, record
         self._dtype = network.conv_in.weight.dtype
         self._weights = self._whose()
         self._compile = compiler or partial(torch.compile, fullgraph=True, dynamic=False)
-        self._ready: dict[tuple[str, bool], Recorded] = {}
+        self._ready: dict[Kind, Recorded] = {}
+        self._to_compile: set[Kind] = set()
+
+    def compile_whole(self, *, beside_silence: bool) -> None:
+        """Have whole passes compiled at their next call."""
+        kind = ("whole", beside_silence)
+        self._to_compile.add(kind)
+        self._ready.pop(kind, None)
+        self.mode = "compiled"
 
     def __call__(
         self,
@@ -143,21 +151,20 @@ class Passes:
         # The order of memory in which tensor cores take pictures, and in which frames fold freely.
         sample = sample.contiguous(memory_format=torch.channels_last_3d)
         plain = partial(_PASSES[kind], self._network, beside_silence)
-        if self._moved() or sample.shape[2] != WINDOW_FRAMES or audio is None:
+        moved = self._moved()
+        if moved or self.mode == "eager" or sample.shape[2] != WINDOW_FRAMES or audio is None:
             return plain(sample, step, audio, *deep)
         # The shapes stay: it pays to try which convolution is fastest.
         with torch.backends.cudnn.flags(benchmark=True):
-            return self._replay(kind, beside_silence, plain, (sample, step, audio, *deep))
+            return self._replay((kind, beside_silence), plain, (sample, step, audio, *deep))
 
-    def _replay(
-        self, kind: str, beside_silence: bool, plain: Function, inputs: tuple[Tensor, ...]
-    ) -> Any:
-        key = (kind, beside_silence)
+    def _replay(self, kind: Kind, plain: Function, inputs: tuple[Tensor, ...]) -> Any:
         while self.mode != "eager":
             try:
-                if key not in self._ready:
-                    self._ready[key] = Recorded(self._prepared(plain), self._record)
-                return self._ready[key](*inputs)
+                if kind not in self._ready:
+                    prepared = self._compile(plain) if kind in self._to_compile else plain
+                    self._ready[kind] = Recorded(prepared, self._record)
+                return self._ready[kind](*inputs)
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:  # compilers and drivers fail in any way they like
@@ -178,9 +185,6 @@ class Passes:
             self._ready.clear()
         return self._weights[1] != self._dtype
 
-    def _prepared(self, plain: Function) -> Function:
-        return self._compile(plain) if self.mode == "compiled" else plain
-
     def _step_down(self, error: Exception) -> None:
         """Slower, and with the same numbers; said in the log and in the report."""
         lesser: Mode = "captured" if self.mode == "compiled" else "eager"
@@ -188,6 +192,7 @@ class Passes:
         self.note = f"The network could not be {self.mode} ({reason}); it runs {lesser}."
         logger.warning("acceleration_failed wanted=%s now=%s error=%s", self.mode, lesser, reason)
         self.mode = lesser
+        self._to_compile.clear()
         self._ready.clear()
 
 
@@ -236,7 +241,7 @@ def passes(network: VideoUNet) -> VideoUNet | Passes:
         return network
     if network not in _OF_NETWORK:
         in_tensor_order(network)
-        _OF_NETWORK[network] = Passes(network, mode_for(network.conv_in.weight.device))
+        _OF_NETWORK[network] = Passes(network)
     return _OF_NETWORK[network]
 
 
@@ -252,13 +257,15 @@ def told(network: VideoUNet) -> dict[str, str]:
 
 @torch.inference_mode()
 def warm_up(network: VideoUNet, side: int, *, guided: bool = True) -> None:
-    """Compile and record now what the first window would else wait for: minutes, on a new GPU.
+    """Compile and record a window's pass, for a process that lives on: minutes, once.
 
     side: height of the latents. Does nothing on a CPU.
     """
     found = passes(network)
     if not isinstance(found, Passes):
         return
+    if can_compile():
+        found.compile_whole(beside_silence=guided)
     weight, config = network.conv_in.weight, network.config
     sample = weight.new_zeros(1, config.in_channels, WINDOW_FRAMES, side, side)
     tokens = 50  # ten rows of five states a frame

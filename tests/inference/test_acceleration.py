@@ -46,7 +46,7 @@ def _inference():
 
 def test_recorded_passes_give_the_plain_network_s_numbers_for_each_window_and_step():
     network = small.unet()
-    recorded = Passes(network, "captured", record=Replay)
+    recorded = Passes(network, record=Replay)
     for seed, timestep in ((1, 951), (1, 901), (2, 951)):
         sample, audio = window(seed=seed)
         ours = recorded(sample, timestep, audio, beside_silence=True)
@@ -57,7 +57,7 @@ def test_recorded_passes_give_the_plain_network_s_numbers_for_each_window_and_st
 
 def test_each_kind_of_pass_is_recorded_for_itself():
     network = small.unet()
-    recorded = Passes(network, "captured", record=Replay)
+    recorded = Passes(network, record=Replay)
     sample, audio = window()
     heard = Heard(audio, beside_silence=True)
     deep, out = (part.clone() for part in recorded.deep_and_out(sample, 500, heard))
@@ -68,7 +68,7 @@ def test_each_kind_of_pass_is_recorded_for_itself():
 
 
 def test_a_shorter_window_runs_as_it_is_written():
-    recorded = Passes(small.unet(), "captured", record=Replay)
+    recorded = Passes(small.unet(), record=Replay)
     sample, audio = window(frames=5)
     assert recorded(sample, 500, audio).shape[2] == 5
     assert Replay.made == 0
@@ -84,20 +84,21 @@ def test_a_function_is_recorded_once_for_each_set_of_shapes():
 def test_what_can_t_be_compiled_or_recorded_runs_as_it_is_written_and_says_so():
     network = small.unet()
     sample, audio = window()
-    recorded = Passes(network, "compiled", record=Replay, compiler=refuse)
+    recorded = Passes(network, record=Replay, compiler=refuse)
+    recorded.compile_whole(beside_silence=False)
     plain = network(sample, 500, audio)
     assert torch.allclose(recorded(sample, 500, audio), plain, atol=1e-5)
     assert recorded.mode == "captured"
     assert "no kernel image" in recorded.note
     assert "\n" not in recorded.note
-    helpless = Passes(network, "captured", record=refuse)
+    helpless = Passes(network, record=refuse)
     assert torch.allclose(helpless(sample, 500, audio), plain, atol=1e-5)
     assert helpless.mode == "eager"
 
 
 def test_weights_that_moved_are_never_read_where_they_were():
     network = small.unet()
-    recorded = Passes(network, "captured", record=Replay)
+    recorded = Passes(network, record=Replay)
     sample, audio = window()
     recorded(sample, 500, audio)
     assert Replay.made == 1
@@ -116,7 +117,7 @@ def test_memory_that_runs_out_is_no_reason_to_try_a_slower_way():
     def too_large(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    recorded = Passes(small.unet(), "captured", record=too_large)
+    recorded = Passes(small.unet(), record=too_large)
     with pytest.raises(torch.OutOfMemoryError):
         recorded(*window()[:1], 500, window()[1])
 
@@ -124,14 +125,32 @@ def test_memory_that_runs_out_is_no_reason_to_try_a_slower_way():
 def test_the_network_is_one_graph_to_the_compiler():
     compiled = Passes(
         small.unet(),
-        "compiled",
         record=Replay,
         compiler=lambda function: torch.compile(function, fullgraph=True, backend="eager"),
     )
+    compiled.compile_whole(beside_silence=True)
     sample, audio = window()
     plain = small.unet()(sample, 500, audio, beside_silence=True)
     assert torch.allclose(compiled(sample, 500, audio, beside_silence=True), plain, atol=1e-5)
     assert (compiled.mode, compiled.note) == ("compiled", "")
+
+
+def test_nothing_is_compiled_while_somebody_waits_for_a_film():
+    compiled = []
+
+    def compiler(function):
+        compiled.append(function)
+        return function
+
+    recorded = Passes(small.unet(), record=Replay, compiler=compiler)
+    sample, audio = window()
+    recorded(sample, 500, audio, beside_silence=True)
+    assert compiled == []
+    recorded.compile_whole(beside_silence=True)
+    for _ in range(2):
+        recorded(sample, 500, audio, beside_silence=True)
+    recorded.deep_and_out(sample, 500, Heard(audio, beside_silence=True))
+    assert len(compiled) == 1
 
 
 def test_on_a_cpu_a_network_runs_as_it_is():
@@ -145,7 +164,6 @@ def test_compiling_wants_triton_and_a_c_compiler_and_can_be_switched_off(monkeyp
     monkeypatch.setattr(acceleration.importlib.util, "find_spec", lambda name: object())
     monkeypatch.setenv("CC", "cc")
     monkeypatch.delenv("TORCH_COMPILE_DISABLE", raising=False)
-    assert acceleration.mode_for(torch.device("cuda")) == "compiled"
+    assert acceleration.can_compile()
     monkeypatch.setenv("TORCH_COMPILE_DISABLE", "1")
-    assert acceleration.mode_for(torch.device("cuda")) == "captured"
-    assert acceleration.mode_for(torch.device("cpu")) == "eager"
+    assert not acceleration.can_compile()
