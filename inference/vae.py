@@ -11,7 +11,7 @@ from inference.acceleration import in_tensor_order
 
 OFFICIAL_SCALING = 0.18215
 # Pictures don't touch each other. One of 512 px takes the decoder about a gigabyte in fp32; a GPU
-# wants more at once to be busy: in fp16 these take it about 8 GB.
+# wants more at once to be busy: eight in fp16 are half of eight gigabytes.
 PICTURES_AT_ONCE = 4
 GPU_PIXELS_AT_ONCE = 8 * 512 * 512
 
