@@ -23,7 +23,7 @@ PICTURES = {number: room(4) if number in AWAY else picture(who) for number, who 
 FILM = {"found": FOUND, "pictures": PICTURES}
 
 
-def answers(made):
+def answers(made, numbers=range(COUNT)):
     return [
         (
             made.reason(number),
@@ -32,7 +32,7 @@ def answers(made):
                 for part in made.at(number)
             ],
         )
-        for number in range(COUNT)
+        for number in numbers
     ]
 
 
@@ -86,3 +86,29 @@ def test_the_built_in_finder_goes_on_where_it_was():
     for frame, wanted in zip(frames[3:], expected[3:], strict=True):
         (found,) = second.find_all(frame)
         np.testing.assert_array_equal(found.points3, wanted[0].points3)
+
+
+def half_hidden():
+    shown = picture({0: At(x=48, size=44)})
+    shown[:, :50] = (20, 120, 40)
+    return shown
+
+
+BACK = [{0: At(x=48, size=44)} if not 8 <= number < 14 else {} for number in range(COUNT)]
+HIDDEN = {"pictures": dict.fromkeys(range(14, 24), half_hidden())}
+
+
+@pytest.mark.parametrize(("script", "film"), [(WALK, FILM), (BACK, HIDDEN)])
+def test_an_answer_that_is_given_is_never_taken_back(script, film):
+    """However far the scout is, what it tells of a frame is what it will tell at the end: also of
+    one who comes back half hidden, and is recognized ten frames later."""
+    final = answers(plan(script, **film, choice=0))
+    growing = scout(script, **film, choice=0)
+    known = 0
+    for number, who in enumerate(script):
+        shown = film["pictures"].get(number)
+        growing._look(number, number / 25, picture(who) if shown is None else shown)
+        while growing.plan._is_known(known):
+            assert answers(growing.plan, [known]) == [final[known]]
+            known += 1
+    assert known >= COUNT - 20
