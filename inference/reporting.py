@@ -120,7 +120,7 @@ def _notes(facts: Facts) -> Iterator[document.Note]:
         yield document.note(
             "unreadable_pictures",
             f"{facts.unreadable} pictures of the video could not be read;"
-            " the ones before them were shown longer.",
+            " the ones before them stood in their places.",
         )
     columns, rows = facts.film.gained
     if (columns or rows) and not facts.options.exact_size:

@@ -57,8 +57,8 @@ class Film:
 class Frames:
     """Iterate once: frames in the order of the result.
 
-    When the iteration is over, `unreadable` counts the pictures that could not be decoded (the
-    one before each was shown longer).
+    When the iteration is over, `unreadable` counts the pictures that could not be decoded:
+    the one before each stands in its place.
     """
 
     def __init__(self, process: MediaProcess) -> None:

@@ -7,7 +7,7 @@ from inference.media import encoding, open_frames, probe
 from inference.media.encoding import Encoding
 from inference.media.info import ColorTags
 from tests.inference import clips
-from tests.inference.test_media_segments import decoded, result
+from tests.inference.test_media_segments import decoded, in_pieces, result
 
 HLG = {"colorspace": 9, "color_range": 1, "color_trc": 18, "color_primaries": 9}
 PQ = HLG | {"color_trc": 16}
@@ -18,6 +18,12 @@ FULL = {"colorspace": 1, "color_range": 2, "color_trc": 1, "color_primaries": 1}
 def ffv1(tmp_path, pix_fmt, size=(64, 48), frames=4, **tags):
     pictures = clips.numbered(frames, *size)
     return clips.film(tmp_path / "a.mkv", pictures, codec="ffv1", pix_fmt=pix_fmt, **tags)
+
+
+def piece(folder, source, encoding=None):
+    """The whole film as one segment: where it is, its film, the frames shown."""
+    paths, film, shown = in_pieces(source, folder, [], encoding)
+    return paths[0], film, shown
 
 
 @pytest.mark.parametrize(
@@ -34,7 +40,7 @@ def ffv1(tmp_path, pix_fmt, size=(64, 48), frames=4, **tags):
 )
 def test_the_codec_goes_by_depth_unless_one_is_asked_for(tmp_path, pix_fmt, asked, codec):
     source = ffv1(tmp_path, pix_fmt)
-    out, _, _ = result(tmp_path, source, [], Encoding(asked), sound=0.16)
+    out, _, _ = piece(tmp_path, source, Encoding(asked))
     video = probe(out).video
     assert (video.codec, video.pix_fmt) == (codec, pix_fmt)
 
@@ -74,7 +80,7 @@ def test_what_hdr_was_graded_on_is_passed_on(tmp_path):
         options=parameters,
         **PQ,
     )
-    out, film, _ = result(tmp_path, source, [], sound=0.16)
+    out, film, _ = piece(tmp_path, source)
     with open_frames(out, None) as frames:
         made = frames.film.grading
     assert made == film.grading
@@ -94,7 +100,7 @@ def test_a_full_range_ramp_keeps_its_ends_and_its_steps(tmp_path):
             rows[:, : plane.width] = row
         frame.color_range = 2
         out.mux(stream.encode(frame) + stream.encode(None))
-    made, _, shown = result(tmp_path, source, [], sound=0.04)
+    made, _, shown = piece(tmp_path, source)
     assert (shown[0].picture.planes[0] == ramp).all()
     seen = decoded(made)[0][1][0].astype(int)
     assert np.abs(seen - ramp).max() <= 6
@@ -113,7 +119,7 @@ def test_a_full_range_ramp_keeps_its_ends_and_its_steps(tmp_path):
 def test_an_odd_size_grows_or_is_kept_in_444(tmp_path, pix_fmt, exact_size, size, made_as):
     source = ffv1(tmp_path, pix_fmt, (63, 47))
     encoding = Encoding(exact_size=exact_size)
-    out, _, shown = result(tmp_path, source, [], encoding, sound=0.16)
+    out, _, shown = piece(tmp_path, source, encoding)
     video = probe(out).video
     assert (video.width, video.height, video.pix_fmt) == (*size, made_as)
     for (_, planes), frame in zip(decoded(out), shown, strict=True):
@@ -124,7 +130,7 @@ def test_an_odd_size_grows_or_is_kept_in_444(tmp_path, pix_fmt, exact_size, size
 @pytest.mark.parametrize("size", [(1058, 793), (931, 500), (931, 501)])
 def test_reported_sizes_are_coded(tmp_path, size):
     source = ffv1(tmp_path, "yuv420p", size, frames=1)
-    out, film, _ = result(tmp_path, source, [], sound=0.04)
+    out, film, _ = piece(tmp_path, source)
     assert film.source_box.size == size
     assert (film.width, film.height) == tuple(side + side % 2 for side in size)
     assert (probe(out).video.width, probe(out).video.height) == (film.width, film.height)
@@ -137,7 +143,7 @@ def test_quality_decides_the_size_of_the_file(tmp_path, codec):
     source = clips.film(tmp_path / "a.mkv", noise, codec="ffv1")
     sizes = []
     for quality in (10, 30):
-        out, _, _ = result(tmp_path, source, [], Encoding(codec, quality), sound=0.12)
+        out, _, _ = piece(tmp_path, source, Encoding(codec, quality))
         sizes.append(sum(map(len, clips.packets(out, "video"))))
     assert sizes[0] > 2 * sizes[1]
 
