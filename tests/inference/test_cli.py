@@ -234,7 +234,7 @@ def test_stopped_in_the_middle_it_leaves_nothing(bundle, tmp_path, how):
     folder = tmp_path / "results"
     folder.mkdir()
     video = clips.film(tmp_path / "a.mp4", clips.faces(50))
-    voice = clips.sound(tmp_path / "a.wav", 60.0)
+    voice = clips.sound(tmp_path / "a.wav", 30.0)
     given = command("sync", video, voice, folder / "out.mp4", "--bundle", bundle)
     # A test run in the background of a shell hands on an interrupt that is ignored.
     heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
@@ -251,7 +251,7 @@ def test_stopped_in_the_middle_it_leaves_nothing(bundle, tmp_path, how):
 
 def test_killed_in_the_middle_its_media_processes_end_too(bundle, tmp_path):
     video = clips.film(tmp_path / "a.mp4", clips.faces(50))
-    voice = clips.sound(tmp_path / "a.wav", 60.0)
+    voice = clips.sound(tmp_path / "a.wav", 30.0)
     given = command("sync", video, voice, tmp_path / "out.mp4", "--bundle", bundle)
     with subprocess.Popen(**given, stderr=subprocess.PIPE) as process:
         for line in process.stderr:

@@ -105,7 +105,7 @@ def test_a_refusal_names_code_hint_and_whose_fault(child, order, tmp_path):
 
 
 def test_a_cancel_is_heard_while_it_works(child, order, tmp_path):
-    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 120.0))))
+    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 40.0))))
     while child.hear("progress")["stage"] != "generate":
         pass
     child.say(op="cancel", id="one")
@@ -115,7 +115,7 @@ def test_a_cancel_is_heard_while_it_works(child, order, tmp_path):
 
 
 def test_a_cancel_of_an_order_that_waits_is_kept(child, order, tmp_path):
-    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 5.0))))
+    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 2.0))))
     child.say(**order("two"))
     child.say(op="cancel", id="two")
     assert child.hear("done", "failed")["id"] == "one"
@@ -165,7 +165,7 @@ def test_without_a_model_it_says_so_and_ends(tmp_path):
 
 def test_with_its_input_a_running_sync_ends_too(mortal, order, tmp_path):
     child = mortal
-    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 120.0))))
+    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 40.0))))
     while child.hear("progress")["stage"] != "generate":
         pass
     assert child.close() == 0
