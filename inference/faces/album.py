@@ -110,20 +110,18 @@ class Album:
         """chosen: track -> the turns it was chosen for."""
         tracks = [
             person.to_mapping() | {"chosen_for": chosen.get(index, [])}
-            for index, person in sorted(self.people.items())
-            if index >= 0  # the others are not decided yet
+            for index, person in self._decided()
         ]
         return {"version": VERSION, "scouted_seconds": round(self.end, 3), "tracks": tracks}
 
     def notes(self, chosen: Mapping[int, list[str]], resolution: int) -> list[tuple[str, str]]:
         """Warnings: a stable code and a sentence each. resolution: of the model."""
         notes = []
-        if len(self.people) > len(chosen):
+        people = self._decided()
+        if len(people) > max(1, len(chosen)):
             painted = ", ".join(map(str, sorted(chosen))) or "nobody"
-            notes.append(
-                ("several_people", f"{len(self.people)} people are seen; painted: {painted}.")
-            )
-        for index, person in sorted(self.people.items()):
+            notes.append(("several_people", f"{len(people)} people are seen; painted: {painted}."))
+        for index, person in people:
             if chosen and index not in chosen:
                 continue
             if small := person.unusable.get(TOO_SMALL):
@@ -147,10 +145,14 @@ class Album:
             f" towards the camera, from {time_code(0)} to {time_code(self.end)}: {self._seen()}."
         )
 
+    def _decided(self) -> list[tuple[int, Person]]:
+        """By index; those of whom it is open who they are have negative ones."""
+        return [(index, self.people[index]) for index in sorted(self.people) if index >= 0]
+
     def _seen(self) -> str:
-        if not self.people:
+        if not self._decided():
             return "no frame shows a face"
-        listed = [_said(person) for _, person in sorted(self.people.items())]
+        listed = [_said(person) for _, person in self._decided()]
         more = f"; and {len(listed) - 5} more" if len(listed) > 5 else ""
         return "there is " + "; ".join(listed[:5]) + more
 
