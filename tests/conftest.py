@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 from django.test import TransactionTestCase
 
+from inference.threads import wait_asleep
 from portal.environment import ROOT
+
+# Before any test loads torch: two test processes whose threads spin take each other's cores.
+wait_asleep()
 
 SHARED = ROOT.parent / "shared"
 
