@@ -42,7 +42,7 @@ def recipe_of(video: Path, audio: Path, options: SyncOptions, network: Network) 
         audio=sha256_of(audio),
         sounds=hashes(options),
         options=options,
-        model=network.to_mapping(),
+        model=network.origin(),
         device=network.device,
     )
 

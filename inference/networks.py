@@ -87,6 +87,9 @@ class Network(Protocol):
     def to_mapping(self) -> dict[str, Any]:
         """What a result says of it."""
 
+    def origin(self) -> dict[str, Any]:
+        """That, and all else that decides what it paints: two of equal origin paint alike."""
+
 
 class LatentSync:
     """A loaded model."""
@@ -110,6 +113,11 @@ class LatentSync:
 
     def to_mapping(self) -> dict[str, Any]:
         return dict(self.model.to_mapping())
+
+    def origin(self) -> dict[str, Any]:
+        files = self.model.manifest.get("files", {})
+        hashes = {role: entry["sha256"] for role, entry in files.items()}
+        return self.to_mapping() | {"resolution": self.resolution, "files": hashes}
 
     def paint(self, request: Request, watch: Stopwatch, *, precise: bool = False) -> Tensor:
         if precise:
@@ -205,6 +213,9 @@ class StandIn:
     def to_mapping(self) -> dict[str, Any]:
         label = f"no model ({self.name})"
         return {"name": self.name, "label": label, "version": "", "demo": True, "ran": False}
+
+    def origin(self) -> dict[str, Any]:
+        return self.to_mapping() | {"resolution": self.resolution, "finder": self.finder}
 
     def paint(self, request: Request, watch: Stopwatch, *, precise: bool = False) -> Tensor:
         with watch("denoise"):

@@ -5,12 +5,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
 from inference import errors, filming, segments
+from inference.checkpoint import load_bundle
 from inference.job import anew, recipe_of
 from inference.media.segment import SegmentWriter
+from inference.networks import LatentSync
 from inference.pipeline import sync
-from tests.inference import clips
+from tests.inference import clips, models
 from tests.inference.runs import PLAIN, SIZE, Tinted
 
 BASE = replace(PLAIN, seed=3)
@@ -162,6 +165,16 @@ def test_a_segment_that_is_not_what_its_record_says_is_not_there(whole, shelf, h
 )
 def test_segments_of_another_run_are_not_taken(whole, shelf, change):
     assert shelf.finished(replace(whole[1], **change)) == []
+
+
+def test_a_model_of_the_same_name_with_other_weights_is_another_model(tmp_path):
+    model = load_bundle(models.bundle(tmp_path), torch.device("cpu"))
+    manifest = json.loads(json.dumps(model.manifest))
+    manifest["files"]["unet"]["sha256"] = "0" * 64
+    other = replace(model, manifest=manifest)
+    assert LatentSync(other).to_mapping() == LatentSync(model).to_mapping()
+    assert LatentSync(other).origin() != LatentSync(model).origin()
+    json.dumps(LatentSync(model).origin())
 
 
 def test_two_runs_never_share_a_folder(run, tmp_path):
