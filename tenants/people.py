@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.core.validators import validate_email
 from django.db import IntegrityError, connection, transaction
 from django.utils.text import slugify
 
@@ -54,8 +55,9 @@ def create_tenant(name: str, *, time_zone: str = "UTC", slug: str = "") -> Tenan
 def add_member(tenant: Tenant, email: str, role: str) -> tuple[Membership, str | None]:
     """Let a person into a tenant: the membership, and a password if the person is new.
 
-    Raises EmailTaken.
+    Raises EmailTaken; ValidationError for what is no e-mail address, which nobody could sign in by.
     """
+    validate_email(email)
     email = UserManager.normalize_email(email)
     password = None
     user = User.objects.filter(email=email).first()

@@ -47,6 +47,14 @@ def test_what_is_refused_leaves_nothing_behind(acme_tenant):
     assert not User.objects.filter(email="b@beta.example").exists()
 
 
+@pytest.mark.parametrize("owner", ["notmail", "a@", "a b@beta.example", ""])
+def test_an_owner_who_could_not_sign_in_is_refused_and_no_tenant_stays(owner):
+    with pytest.raises(CommandError, match="email address"):
+        tenants("create", "Beta", "--owner", owner)
+    assert "beta" not in tenants("list")
+    assert not User.objects.exists()
+
+
 def test_a_key_is_made_listed_and_revoked(acme_tenant):
     secret = tenants("key", "create", "acme-studios", "ci", "--scope", "jobs:read").strip()
     assert keys.find(secret).scopes == {"jobs:read"}
