@@ -1,7 +1,9 @@
 """What the environment may say, and how it is refused."""
 
+import json
 import os
 import re
+import socket
 import subprocess
 import sys
 
@@ -48,6 +50,20 @@ def test_a_value_outside_its_range_is_refused_in_one_sentence(name, value, sente
     done = manage("check", **{name: value})
     assert done.returncode == 1
     assert sentence in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_a_command_that_finds_no_database_says_in_one_sentence_what_to_do(tmp_path):
+    with socket.socket() as closed:  # bound and not listening: nobody else gets the port
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        state = {"postgres": {"port": port, "app_password": "x", "owner_password": "x"}}
+        (tmp_path / "state.json").write_text(json.dumps(state))
+        done = manage("tenants", "list", VISEME_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"manage.py: No database answers at 127.0.0.1:{port}: start bin/demo in another terminal, "
+        "or name a database with DATABASE_URL.\n"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(set(PRODUCTION) - {"DATABASE_URL"}))
