@@ -274,6 +274,7 @@ ACCOUNT_ADAPTER = "portal.accounts.Invited"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Viseme: "  # allauth's own names the host
 ACCOUNT_EMAIL_VERIFICATION = "optional"  # the operator or an owner has named the address
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900

@@ -31,6 +31,7 @@ def test_a_new_key_is_shown_once_with_a_curl_line(studio):
     secret = SECRET.search(page.text).group()
     assert keys.find(secret).tenant_id == studio.tenant.id
     assert f'curl -H "Authorization: Bearer {secret}"' in page.text.replace("&quot;", '"')
+    assert f'href="{reverse("api-docs")}"' in page.text
     assert "no-store" in page.headers["Cache-Control"]
     assert not SECRET.search(studio.browser.get(KEYS).text)
 

@@ -49,6 +49,8 @@ def test_nobody_can_sign_up(owner):
 def test_a_password_reset_sends_a_link_that_sets_a_new_one(owner):
     Client().post(reverse("account_reset_password"), {"email": owner.email})
     (letter,) = mail.outbox
+    assert letter.subject == "Viseme: Password Reset Email"
+    assert letter.body.startswith("Hello,\n") and "Hello from" not in letter.body
     link = next(word for word in letter.body.split() if word.startswith("http"))
     browser = Client()
     path = browser.get("/" + link.split("/", 3)[3]).url
