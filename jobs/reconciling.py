@@ -63,5 +63,5 @@ def _send_again(now: datetime, state: State) -> int:
             continue  # it waits in the outbox still: the dispatcher has its own patience
         lifecycle.dispatch(job) if state == State.QUEUED else submission.ask_for_probe(job)
         count += 1
-        log.warning("message_sent_again", job_id=str(job.id), state=state)
+        log.info("message_sent_again", job_id=str(job.id), state=state)
     return count

@@ -34,7 +34,7 @@ STAGES = {
 }
 WAITS = {
     "validation": "The files are read in a process of their own before they are queued.",
-    "a free lane": "Your jobs at once are all running; this one starts when one of them ends.",
+    "a free lane": "As many of your jobs are running as may run at once; this one starts when one of them ends.",
     "a worker": "It is in the queue, and the next free worker takes it.",
     "": "A worker has it and reports as it goes.",
 }
