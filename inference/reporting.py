@@ -8,6 +8,7 @@ from typing import Any
 from inference.filming import encoding_of
 from inference.media import Sound
 from inference.media.info import ratio
+from inference.media.joining import heard_until
 from inference.media.source import Film
 from inference.media.timing import Meant, read_timing
 from inference.networks import Network
@@ -104,7 +105,7 @@ def _meant(facts: Facts) -> Meant:
     """When the first and the last packet of picture and sound were to begin."""
     first, last = facts.segments[0], facts.segments[-1]
     tick = facts.film.time_base
-    end = last.end * tick
+    end = heard_until(last.end * tick, facts.sound, facts.film)
     base = facts.sound.time_base
     begins = ends = None
     for time, _, _ in facts.sound.packets():

@@ -102,9 +102,7 @@ class Joint:
             self._made_by = _maker(template)
             video = self._out.add_stream_from_template(template, opaque=True)
             video.time_base = self._film.time_base
-        end = self._times.end * self._film.time_base
-        if self._sound.duration <= end + 1 / self._film.rate:
-            end = self._sound.duration + 1  # with whatever a coder put after the last sample
+        end = heard_until(self._times.end * self._film.time_base, self._sound, self._film)
         sounding = Sounding(self._out, self._sound, end)
         for number, packet in enumerate(self._pictures()):
             start = _ticks(packet, self._film)
@@ -122,6 +120,14 @@ class Joint:
                 if _maker(stream) != self._made_by:
                     raise errors.EngineFault(f"The segment {path.name} was coded differently.")
                 yield from _shown(container, stream)
+
+
+def heard_until(end: Fraction, sound: Sound, film: Film) -> Fraction:
+    """When the sound stops, in seconds, where the picture does at `end`: with it, but one that is
+    longer by no more than a frame keeps its own end."""
+    if sound.duration <= end + 1 / film.rate:
+        return sound.duration + 1  # with whatever a coder put after the last sample
+    return end
 
 
 class Sounding:

@@ -41,11 +41,23 @@ def test_what_browsers_cannot_play_is_known(tmp_path, codec, ending):
     assert not probe(path).video.playable_in_browser
 
 
+def test_a_stream_that_is_decoded_before_its_first_time_is_read_from_the_start(tmp_path):
+    # Frames shown out of order: the first is decoded before it is shown, and the second can't be
+    # decoded without it.
+    path = clips.film(tmp_path / "a.ts", clips.numbered(20), codec="libx265", pix_fmt="yuv420p10le")
+    assert probe(path).video.codec == "hevc"
+
+
 @pytest.mark.parametrize("ending", ["wav", "mp3", "m4a", "ogg", "flac"])
 def test_sound_alone_is_no_error(tmp_path, ending):
     info = probe(clips.sound(tmp_path / f"a.{ending}", 1.5))
     assert info.video is None
     assert abs(info.duration - Fraction(3, 2)) < Fraction(1, 10)
+
+
+def test_a_sound_of_one_packet_is_a_sound(tmp_path):
+    info = probe(clips.sound(tmp_path / "a.flac", 0.05))
+    assert (info.audio.codec, info.duration) == ("flac", Fraction(1, 20))
 
 
 def test_a_file_without_a_length_is_measured(tmp_path):

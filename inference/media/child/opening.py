@@ -126,12 +126,6 @@ def audio_stream(container: InputContainer) -> av.AudioStream:
     return stream
 
 
-def rewind(container: InputContainer) -> None:
-    """Back to the beginning, if the container can: some without an index read on instead."""
-    with contextlib.suppress(av.error.FFmpegError):
-        container.seek(container.start_time or 0)
-
-
 def check_seconds(seconds: Fraction, limits: MediaLimits) -> None:
     if seconds > limits.max_seconds:
         raise Refused(

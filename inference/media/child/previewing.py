@@ -27,8 +27,7 @@ BEAT_FRAMES = 25
 
 def preview(request: dict[str, Any], limits: MediaLimits) -> None:
     source, outputs, made = request["source"], request["outputs"], []
-    with opening.opened(source) as container:
-        info = probing.describe(container, limits)
+    info = probing.describe(source, limits)
     if info.video is not None:
         with opening.opened(source) as container:
             write_poster(container, limits, outputs["poster"], info.duration)

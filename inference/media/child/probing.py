@@ -20,30 +20,32 @@ WEBM_CODECS = {"vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1"}
 
 
 def probe(request: dict[str, Any], limits: MediaLimits) -> None:
-    with opening.opened(request["source"]) as container:
-        info = describe(container, limits)
+    info = describe(request["source"], limits)
     wire.send(REPLY, {"kind": "info"} | info.to_mapping())
 
 
-def describe(container: InputContainer, limits: MediaLimits) -> MediaInfo:
+def describe(fd: int, limits: MediaLimits) -> MediaInfo:
     """Raises Refused unless there is a picture or a sound, and its beginning can be decoded."""
-    video = _optional({"no_video_stream"}, lambda: opening.video_stream(container, limits))
-    # Whatever sound a film brings is not used: one that can't be read is none.
-    bearable = {"no_audio_stream"} | ({"unsupported_media", "damaged_media"} if video else set())
-    audio = _optional(bearable, lambda: opening.audio_stream(container))
-    if video is None and audio is None:
-        raise Refused("unsupported_media", opening.NOT_MEDIA)
-    duration = _duration(container, [stream for stream in (video, audio) if stream])
-    opening.check_seconds(duration, limits)
-    sound = _sound(container, audio) if audio else None
-    name = _container_name(container, video)
-    return MediaInfo(
-        container=name,
-        duration=duration,
-        size_bytes=container.size,
-        video=video and _picture(container, video, name, sound.codec if sound else None),
-        audio=sound,
-    )
+    with opening.opened(fd) as container:
+        video = _optional({"no_video_stream"}, lambda: opening.video_stream(container, limits))
+        # Whatever sound a film brings is not used: one that can't be read is none.
+        bearable = {"no_audio_stream"} | (
+            {"unsupported_media", "damaged_media"} if video else set()
+        )
+        audio = _optional(bearable, lambda: opening.audio_stream(container))
+        if video is None and audio is None:
+            raise Refused("unsupported_media", opening.NOT_MEDIA)
+        duration = _duration(container, [stream for stream in (video, audio) if stream])
+        opening.check_seconds(duration, limits)
+        sound = _optional(bearable, lambda: _sound(fd)) if audio else None
+        name = _container_name(container, video)
+        return MediaInfo(
+            container=name,
+            duration=duration,
+            size_bytes=container.size,
+            video=video and _picture(fd, limits, name, sound.codec if sound else None),
+            audio=sound,
+        )
 
 
 def _optional(bearable: set[str], find: Callable[[], Any]) -> Any:
@@ -55,10 +57,13 @@ def _optional(bearable: set[str], find: Callable[[], Any]) -> Any:
         return None
 
 
-def _picture(
-    container: InputContainer, stream: av.VideoStream, name: str, sound: str | None
-) -> VideoInfo:
-    frame = first_frame(container, stream)
+def _picture(fd: int, limits: MediaLimits, name: str, sound: str | None) -> VideoInfo:
+    with opening.opened(fd) as container:
+        stream = opening.video_stream(container, limits)
+        return _picture_of(stream, first_frame(container, stream), name, sound)
+
+
+def _picture_of(stream: av.VideoStream, frame: Any, name: str, sound: str | None) -> VideoInfo:
     codec = stream.codec_context.codec.canonical_name
     shape = upright.Upright.of(frame)
     return VideoInfo(
@@ -74,20 +79,26 @@ def _picture(
     )
 
 
-def _sound(container: InputContainer, stream: av.AudioStream) -> AudioInfo:
-    first_frame(container, stream)
-    duration = stream.duration
-    return AudioInfo(
-        codec=stream.codec_context.codec.canonical_name,
-        sample_rate=stream.codec_context.sample_rate,
-        channels=stream.codec_context.layout.nb_channels,
-        duration=None if not duration or duration < 0 else duration * Fraction(stream.time_base),
-    )
+def _sound(fd: int) -> AudioInfo:
+    with opening.opened(fd) as container:
+        stream = opening.audio_stream(container)
+        first_frame(container, stream)
+        ticks = stream.duration
+        return AudioInfo(
+            codec=stream.codec_context.codec.canonical_name,
+            sample_rate=stream.codec_context.sample_rate,
+            channels=stream.codec_context.layout.nb_channels,
+            duration=None if not ticks or ticks < 0 else ticks * Fraction(stream.time_base),
+        )
 
 
 def first_frame(container: InputContainer, stream: Any) -> Any:
-    """The first picture or samples that can be decoded. Raises Refused if there are none."""
-    opening.rewind(container)
+    """The first picture or samples that can be decoded; the container is one that nothing was read
+    from. Raises Refused if there are none.
+
+    Going back to the start is something that files without an index do only about (a transport
+    stream lands behind the packet of its first picture), and some, of one packet, not at all.
+    """
     for packet in container.demux(stream):
         try:
             for frame in packet.decode():
