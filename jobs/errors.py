@@ -3,6 +3,13 @@
 from typing import Any
 
 
+def in_words(size_bytes: int) -> str:
+    """Megabytes of 2^20 bytes, as everywhere in the API; small sizes in bytes."""
+    if size_bytes < 1 << 20:
+        return f"{size_bytes} bytes"
+    return f"{size_bytes / (1 << 20):,.1f} MB".replace(".0 MB", " MB")
+
+
 class JobError(Exception):
     """`hint` says what to do about it; empty where nothing can be done."""
 
@@ -105,9 +112,11 @@ class EmptyUpload(JobError):
 
 class UploadTooLarge(JobError):
     code = "upload_too_large"
+    hint = "Send a smaller file, or ask the operator for a higher limit."
 
     def __init__(self, size_bytes: int, limit: int) -> None:
-        super().__init__(f"{size_bytes} bytes are more than this tenant's limit of {limit}.")
+        told = f"The file has {in_words(size_bytes)}"
+        super().__init__(f"{told}; this tenant's limit is {in_words(limit)}.")
 
 
 class UploadIncomplete(JobError):
@@ -124,6 +133,17 @@ class UploadClosed(JobError):
 
     def __init__(self, upload: Any) -> None:
         super().__init__(f"Upload {upload.id} is {upload.state}; it takes no more parts.")
+
+
+class NoMoreParts(UploadClosed):
+    """A part came for an upload whose folder of parts is gone."""
+
+    hint = "GET /v1/uploads/{id} says its state."
+
+    def __init__(self, upload_id: Any) -> None:
+        JobError.__init__(
+            self, f"Upload {upload_id} takes no more parts: it is complete, or was given up."
+        )
 
 
 class BadPart(JobError):

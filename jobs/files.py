@@ -24,7 +24,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs import storage
-from jobs.errors import BadPart, BadSignature, JobError, StorageBroken, StorageFull
+from jobs.api.answering import as_response
+from jobs.api.problems import problem_of
+from jobs.errors import BadPart, BadSignature, NoMoreParts, StorageBroken, StorageFull
 from jobs.parts import FolderParts
 
 log = structlog.get_logger(__name__)
@@ -39,7 +41,7 @@ def download(request: HttpRequest, token: str) -> HttpResponseBase:
     try:
         claims = storage.opened_link(token)
     except BadSignature as refusal:
-        return _problem(403, refusal)
+        return as_response(problem_of(refusal), request)
     shelf = storage.outputs() if storage.is_result(claims["key"]) else storage.inputs()
     if not storage.is_folder(shelf) or not shelf.exists(claims["key"]):
         raise Http404
@@ -48,9 +50,11 @@ def download(request: HttpRequest, token: str) -> HttpResponseBase:
     except FileNotFoundError:  # removed since it was looked for
         raise Http404 from None
     except OSError as problem:
-        return _broken(problem)
+        return _broken(problem, request)
     response["Accept-Ranges"] = "bytes"
-    response["Content-Type"] = storage.content_type(claims["name"], inline=claims["inline"])
+    response["Content-Type"] = storage.content_type_of_link(
+        claims["key"], claims["name"], inline=claims["inline"]
+    )
     header = content_disposition_header(not claims["inline"], claims["name"])
     response["Content-Disposition"] = header or "inline"
     response["Cache-Control"] = "private, no-store"
@@ -64,24 +68,23 @@ def receive_part(request: HttpRequest, token: str) -> HttpResponse:
     """The body of a part, streamed to disk."""
     try:
         size = FolderParts.write(token, request)
-    except BadSignature as refusal:
-        return _problem(403, refusal)
-    except BadPart as refusal:
-        return _problem(400, refusal)
+    except (BadSignature, BadPart, NoMoreParts) as refusal:
+        return as_response(problem_of(refusal), request)
     except UnreadablePostError:
-        return _problem(400, BadPart("The body ended before all of the part had come."))
+        cut = BadPart("The body ended before all of the part had come.")
+        return as_response(problem_of(cut), request)
     except OSError as problem:
-        return _broken(problem)
+        return _broken(problem, request)
     return JsonResponse({"size_bytes": size})
 
 
-def _broken(problem: OSError) -> JsonResponse:
+def _broken(problem: OSError, request: HttpRequest) -> JsonResponse:
     """507 for a disk that is full; 500 otherwise, told in the log by its reason alone."""
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("storage_full")
-        return _problem(507, StorageFull())
+        return as_response(problem_of(StorageFull()), request)
     log.error("storage_broke", reason=problem.strerror or type(problem).__name__)
-    return _problem(500, StorageBroken())
+    return as_response(problem_of(StorageBroken()), request)
 
 
 def _section(request: HttpRequest, path: Path) -> HttpResponseBase:
@@ -120,8 +123,3 @@ def _blocks(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:
         while length > 0 and (block := file.read(min(BLOCK_BYTES, length))):
             length -= len(block)
             yield block
-
-
-def _problem(status: int, refusal: JobError) -> JsonResponse:
-    told = {"status": status, "code": refusal.code, "detail": str(refusal), "hint": refusal.hint}
-    return JsonResponse(told, status=status, content_type="application/problem+json")

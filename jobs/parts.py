@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jobs import links, storage
-from jobs.errors import BadPart
+from jobs.errors import BadPart, NoMoreParts
 from jobs.models import Upload
 
 FRESH_LINK = "GET /v1/uploads/{id} gives fresh addresses for what is missing."
 LINK_SECONDS = 3600
 SALT = "viseme.parts"
-NO_MORE_PARTS = "This upload takes no more parts: it is complete, or was aborted."
 
 
 class PartsGone(Exception):
@@ -97,12 +96,12 @@ class FolderParts:
     def write(cls, token: str, stream: Any) -> int:
         """Store the body of a PUT to a part's link, straight to disk; its size in bytes.
 
-        Raises BadSignature, BadPart when the body is not as long as the part must be.
+        Raises BadSignature; NoMoreParts; BadPart when the body is not as long as the part must be.
         """
         claims = links.opened(token, salt=SALT, hint=FRESH_LINK)
         target = cls._part(claims["tenant"], claims["upload"], claims["part"])
         if not target.parent.is_dir():
-            raise BadPart(NO_MORE_PARTS)
+            raise NoMoreParts(claims["upload"])
         incoming = target.with_suffix(f".{os.urandom(4).hex()}.incoming")
         try:
             with incoming.open("wb") as file:
@@ -111,7 +110,8 @@ class FolderParts:
                 raise BadPart(f"Part {claims['part']} has {claims['size']} bytes, not {size}.")
             incoming.replace(target)
         except FileNotFoundError:
-            raise BadPart(NO_MORE_PARTS) from None  # the folder went while the part came
+            # The folder went while the part came.
+            raise NoMoreParts(claims["upload"]) from None
         finally:
             incoming.unlink(missing_ok=True)
         return size

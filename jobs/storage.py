@@ -129,6 +129,11 @@ def content_type(name: str, *, inline: bool = True) -> str:
     return SHOWN.get(PurePosixPath(name).suffix.lower(), BYTES) if inline else BYTES
 
 
+def content_type_of_link(key: str, name: str, *, inline: bool) -> str:
+    """A result is ours, so it says what it is; what a tenant sent is bytes unless it is shown."""
+    return content_type(key) if is_result(key) else content_type(name, inline=inline)
+
+
 def safe_name(filename: str) -> str:
     """A tenant's file name, fit for a header: no folders, no control characters, not endless."""
     last = filename.replace("\\", "/").split("/")[-1]
@@ -148,7 +153,7 @@ def bucket_of(storage: Storage) -> Any:
 def _presigned(storage: Storage, key: str, name: str, seconds: int, inline: bool) -> str:
     asked = {
         "ResponseContentDisposition": content_disposition_header(not inline, name),
-        "ResponseContentType": content_type(name, inline=inline),
+        "ResponseContentType": content_type_of_link(key, name, inline=inline),
         "ResponseCacheControl": "private, no-store",
     }
     where = {"Bucket": bucket_of(storage).name, "Key": key}

@@ -26,9 +26,14 @@ class ApiKeyAuthentication(BaseAuthentication):
         if header is None:
             return None
         scheme, _, secret = header.partition(" ")
-        key = keys.find(secret.strip()) if scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise Unauthenticated("The header Authorization is not Bearer, a space and a key.")
+        key = keys.find(secret.strip())
         if key is None:
-            raise Unauthenticated
+            raise Unauthenticated(
+                "This API key is not known, or not valid any more.",
+                hint="Look at it in the portal under API keys, or make a new one there.",
+            )
         return Caller(key), key
 
     def authenticate_header(self, request: Request) -> str:

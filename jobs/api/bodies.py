@@ -47,7 +47,12 @@ def check_length(request: Request) -> None:
         if length > settings.FORM_LIMIT_BYTES + FORM_OVERHEAD_BYTES:
             raise form_too_large()
     elif length > JSON_LIMIT_BYTES:
-        raise Problem(413, "body_too_large", f"A body here has at most {JSON_LIMIT_BYTES} bytes.")
+        raise Problem(
+            413,
+            "body_too_large",
+            f"A body here has at most {JSON_LIMIT_BYTES >> 20} MB.",
+            hint="Files come in a form, or in parts: POST /v1/uploads.",
+        )
 
 
 def announced(request: Request | HttpRequest) -> int:

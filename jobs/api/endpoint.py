@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.utils.cache import patch_cache_control
+from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +13,7 @@ from rest_framework.views import APIView
 
 from jobs.api import bodies
 from jobs.api.authentication import caller, demand_scope
-from jobs.api.problems import NotFound, Problem
+from jobs.api.problems import NotFound, Problem, invalid
 from tenants import rates
 from tenants.rates import Allowance
 
@@ -114,5 +115,8 @@ def the_id(text: str) -> UUID:
 
 
 def checked(serializer: Serializer) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
+    try:
+        serializer.is_valid(raise_exception=True)
+    except ValidationError as refusal:
+        raise invalid(refusal, getattr(serializer, "how", "")) from None
     return dict(serializer.validated_data)

@@ -1,5 +1,6 @@
 """Every error of the API is an RFC 9457 problem: one shape, a stable code, a request id."""
 
+import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +21,8 @@ from tenants.errors import TenantError
 
 log = structlog.get_logger(__name__)
 
+PLACE = re.compile(r"line \d+ column \d+")  # of what Python's JSON says
+
 CONTENT_TYPE = "application/problem+json"
 
 # What each refusal of an operation is over HTTP. What is not listed is a 409.
@@ -32,7 +35,15 @@ STATUS_OF: dict[type[Exception], int] = {
     errors.UploadIncomplete: 400,
     errors.BadPart: 400,
     errors.BadSignature: 403,
+    errors.StorageFull: 507,
+    errors.StorageBroken: 500,
 }
+LOOK = (
+    "See that the address is right, without a slash at its end, and the id whole; "
+    "/v1/docs shows all addresses."
+)
+# The complaints that are about the whole request: then it helps to say what one looks like.
+SHOW_HOW = {"required", "unknown_field", "null"}
 WAIT_SECONDS = 5  # told where a client may ask again, such as for a result that is not there yet
 
 
@@ -78,7 +89,7 @@ class NotFound(Problem):
     """
 
     def __init__(
-        self, code: str = "not_found", detail: str = "There is nothing here.", hint: str = ""
+        self, code: str = "not_found", detail: str = "There is nothing here.", hint: str = LOOK
     ) -> None:
         super().__init__(404, code, detail, hint=hint)
 
@@ -119,7 +130,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, errors.JobError | TenantError | EngineError):
         return _of_refusal(error)
     if isinstance(error, exceptions.ValidationError):
-        return _of_validation(error)
+        return invalid(error)
     if isinstance(error, exceptions.APIException):
         return _of_framework(error)
     if isinstance(error, RequestDataTooBig):
@@ -143,12 +154,16 @@ def _of_refusal(error: errors.JobError | TenantError | EngineError) -> Problem:
     return Problem(status, error.code, str(error), hint=hint, headers=headers, **more)
 
 
-def _of_validation(error: exceptions.ValidationError) -> Problem:
+def invalid(error: exceptions.ValidationError, how: str = "") -> Problem:
+    """`how`: what a right request looks like, told where the complaint is about all of it."""
+    complaints = list(_pointed(error.detail, ""))
+    about_all = any(c["code"] in SHOW_HOW or not c["pointer"] for c in complaints)
     return Problem(
         422,
         "invalid_request",
         "Something in this request is not as it must be; see errors.",
-        errors=list(_pointed(error.detail, "")),
+        hint=how if about_all else "",
+        errors=complaints,
     )
 
 
@@ -169,26 +184,40 @@ def _pointed(detail: Any, pointer: str) -> Iterator[dict[str, str]]:
 def _of_framework(error: exceptions.APIException) -> Problem:
     """What Django REST framework itself refuses, under our codes."""
     headers: dict[str, str] = {}
+    hint = ""
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         return Unauthenticated()
     if isinstance(error, exceptions.MethodNotAllowed):
-        code, detail = "method_not_allowed", "This address does not answer that method."
+        code, detail = "method_not_allowed", str(error.detail)
+        hint = "The header Allow names the methods of this address."
     elif isinstance(error, exceptions.UnsupportedMediaType):
         code, detail = "unsupported_media_type", "A body of this content type is not read here."
+        hint = (
+            "Send JSON with the header Content-Type: application/json; files for a job may come as "
+            "a form, multipart/form-data (curl: -F)."
+        )
         headers["Accept-Post"] = "application/json, multipart/form-data"
     elif isinstance(error, exceptions.ParseError):
         code, detail = "malformed_body", "The body is not what its content type says."
+        if place := PLACE.search(str(error.detail)):
+            hint = f"It can't be read from {place[0]} on."
     else:
         code, detail = error.default_code, str(error.detail)
-    return Problem(error.status_code, code, detail, headers=headers)
+    return Problem(error.status_code, code, detail, hint=hint, headers=headers)
 
 
 class Unauthenticated(Problem):
-    def __init__(self) -> None:
+    """A revoked, an expired and an unknown key are told alike."""
+
+    def __init__(
+        self,
+        detail: str = "This needs an API key, and none came with it.",
+        hint: str = "Send the header Authorization: Bearer vsm_live_...; the portal makes keys.",
+    ) -> None:
         super().__init__(
             401,
             "unauthenticated",
-            "This needs a valid API key.",
-            hint="Send the header Authorization: Bearer vsm_live_...",
+            detail,
+            hint=hint,
             headers={"WWW-Authenticate": "Bearer"},
         )

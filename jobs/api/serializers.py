@@ -20,13 +20,23 @@ def time_field() -> serializers.DateTimeField:
 
 
 class Strict(serializers.Serializer):
-    """Refuses what it doesn't know: a misspelled option must not be silently ignored."""
+    """Refuses what it doesn't know: a misspelled option must not be silently ignored.
+
+    `how` is what a right request looks like: the hint of one that lacks fields or has others.
+    """
+
+    how = ""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
-            refusal = serializers.ErrorDetail("There is no such field.", "unknown_field")
+            known = ", ".join(self.fields)
+            told = f"There is no such field; there are {known}."
+            refusal = serializers.ErrorDetail(told, "unknown_field")
             raise serializers.ValidationError({name: [refusal] for name in unknown})
         return super().to_internal_value(data)
+
+
+NO_FILE = {"invalid": "This is text, not a file: with curl, put an @ before the file's name."}
 
 
 class JobRequest(Strict):
@@ -74,6 +84,11 @@ class JobRequest(Strict):
 
 
 class JobFromUploads(JobRequest):
+    how = (
+        "Send a form with the files video and audio (curl: -F video=@face.mp4 -F audio=@voice.wav) "
+        "or JSON with video_upload and audio_upload, the ids of two complete uploads."
+    )
+
     video_upload = serializers.UUIDField(help_text="Id of a completed upload of kind video.")
     audio_upload = serializers.UUIDField(help_text="Id of a completed upload of kind audio.")
 
@@ -81,8 +96,11 @@ class JobFromUploads(JobRequest):
 class JobFromForm(JobRequest):
     """Both files together have at most 8 MB; larger ones are uploaded in parts."""
 
-    video = serializers.FileField()
-    audio = serializers.FileField()
+    how = "A form has the files video and audio; with curl, -F video=@face.mp4 -F audio=@voice.wav."
+
+    # An empty file is refused where all are, as upload_empty.
+    video = serializers.FileField(allow_empty_file=True, error_messages=NO_FILE)
+    audio = serializers.FileField(allow_empty_file=True, error_messages=NO_FILE)
 
 
 class JobError(serializers.Serializer):
@@ -183,7 +201,12 @@ class JobPage(serializers.Serializer):
 
 
 class UploadRequest(Strict):
-    kind = serializers.ChoiceField(choices=UploadKind.choices)
+    how = 'Send JSON like {"kind": "video", "name": "face.mp4", "size_bytes": 20000000}.'
+
+    kind = serializers.ChoiceField(
+        choices=UploadKind.choices,
+        error_messages={"invalid_choice": "{input} is not one of " + ", ".join(UploadKind) + "."},
+    )
     name = serializers.CharField(max_length=255, help_text="The file's name; the result's follows.")
     size_bytes = serializers.IntegerField(min_value=1, max_value=2**50)
 

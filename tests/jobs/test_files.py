@@ -30,7 +30,7 @@ def test_a_link_gives_the_whole_file_to_be_saved(client, link):
     answer = client.get(link)
     assert (answer.status_code, body(answer)) == (200, BODY)
     assert answer["Content-Disposition"] == 'attachment; filename="face.mp4"'
-    assert answer["Content-Type"] == "application/octet-stream"
+    assert answer["Content-Type"] == "video/mp4"
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert (answer["Accept-Ranges"], answer["Content-Length"]) == ("bytes", str(len(BODY)))
     assert "no-store" in answer["Cache-Control"]
@@ -134,10 +134,13 @@ def test_a_name_is_harmless_in_the_header_and_on_a_disk(client, link, name, plai
 
 
 def test_what_is_shown_in_a_page_is_a_known_kind_of_medium_and_nothing_else(client, link):
-    shown = path_of(storage.download_url(KEY, "face.mp4", inline=True))
-    page = path_of(storage.download_url(KEY, "evil.html", inline=True))
+    storage.inputs().save("tenant/upload", ContentFile(BODY))
+    shown = path_of(storage.download_url("tenant/upload", "face.mp4", inline=True))
+    saved = path_of(storage.download_url("tenant/upload", "face.mp4"))
+    page = path_of(storage.download_url("tenant/upload", "evil.html", inline=True))
     assert client.get(shown)["Content-Type"] == "video/mp4"
-    assert client.get(page)["Content-Type"] == "application/octet-stream"
+    for link in (saved, page):
+        assert client.get(link)["Content-Type"] == "application/octet-stream"
 
 
 def test_a_result_is_put_under_its_attempts_key_and_replaces_what_a_crash_left(tmp_path, acme):
@@ -185,7 +188,7 @@ def part_link(acme) -> str:
         (errno.ENOSPC, 507, "storage_full"),
         (errno.EDQUOT, 507, "storage_full"),
         (errno.EIO, 500, "internal_error"),
-        (errno.ENOENT, 400, "bad_part"),
+        (errno.ENOENT, 409, "upload_closed"),
     ],
 )
 def test_a_part_that_cannot_be_kept_is_a_problem_without_its_link_in_the_log(
@@ -194,6 +197,7 @@ def test_a_part_that_cannot_be_kept_is_a_problem_without_its_link_in_the_log(
     monkeypatch.setattr(parts, "_copy", fails(number))
     answer = client.put(part_link, b"0123456789")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.json()["request_id"] == answer["X-Request-Id"]
     assert part_link not in caplog.text
 
 

@@ -98,7 +98,7 @@ def test_a_result_is_put_and_linked_under_a_name_of_its_own(acme, tmp_path):
     with urllib.request.urlopen(request) as answer:
         assert (answer.status, answer.read()) == (206, b"film")
         assert answer.headers["Content-Disposition"] == 'attachment; filename="so far.mp4"'
-        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Content-Type"] == "video/mp4"
 
 
 def test_a_bucket_is_listed_with_the_times_of_its_objects(opened):

@@ -119,7 +119,7 @@ def test_a_link_is_for_one_part_of_one_upload_and_for_an_hour(opened, monkeypatc
 def test_an_aborted_upload_takes_no_parts_and_leaves_no_bytes(acme, opened):
     send(opened, 1)
     uploads.abort(acme.id, opened.id)
-    with pytest.raises(BadPart, match="no more parts"):
+    with pytest.raises(UploadClosed, match="no more parts"):
         send(opened, 2)
     with pytest.raises(UploadClosed):
         uploads.complete(acme.id, opened.id)

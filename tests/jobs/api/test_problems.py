@@ -22,22 +22,23 @@ def assert_problem(answer, status, code):
 
 
 @pytest.mark.parametrize(
-    "header",
+    ("header", "told"),
     [
-        None,
-        "Bearer",
-        "Bearer vsm_live_wrong",
-        "Bearer sk_live_other",
-        "Basic dXNlcjpwYXNz",
-        "vsm_live_bare",
-        "Bearer vsm_live_\x00",
+        (None, "none came"),
+        ("Bearer", "is not Bearer, a space"),
+        ("Bearer vsm_live_wrong", "is not known"),
+        ("Bearer sk_live_other", "is not known"),
+        ("Basic dXNlcjpwYXNz", "is not Bearer, a space"),
+        ("vsm_live_bare", "is not Bearer, a space"),
+        ("Bearer vsm_live_\x00", "is not known"),
     ],
 )
-def test_no_key_is_a_401_that_says_how(db, client, header):
+def test_no_key_is_a_401_that_says_how(db, client, header, told):
     headers = {} if header is None else {"Authorization": header}
     answer = client.get("/v1/jobs", headers=headers)
     assert_problem(answer, 401, "unauthenticated")
     assert answer["WWW-Authenticate"] == "Bearer"
+    assert told in answer.json()["detail"] and answer.json()["hint"]
 
 
 def test_a_revoked_expired_or_suspended_key_is_a_401_at_once(acme, rival, make_studio):
@@ -74,7 +75,9 @@ def test_a_key_without_the_scope_is_told_which_one(make_studio, scopes, method, 
 )
 def test_an_unknown_address_of_the_api_is_a_problem_too(db, client, path):
     for method in ("get", "post", "delete"):
-        assert_problem(getattr(client, method)(path), 404, "not_found")
+        answer = getattr(client, method)(path)
+        assert_problem(answer, 404, "not_found")
+        assert "without a slash" in answer.json()["hint"]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +95,7 @@ def test_a_wrong_method_is_a_405_that_names_the_right_ones(acme, method, path):
     answer = getattr(acme.client, method)(path)
     assert_problem(answer, 405, "method_not_allowed")
     assert answer["Allow"]
+    assert f'"{method.upper()}"' in answer.json()["detail"] and "Allow" in answer.json()["hint"]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +105,11 @@ def test_a_wrong_method_is_a_405_that_names_the_right_ones(acme, method, path):
 def test_json_that_is_none_is_a_400(acme, body):
     answer = acme.client.post("/process", body, "application/json")
     assert_problem(answer, 400 if body else 422, "malformed_body" if body else "invalid_request")
+
+
+def test_json_that_breaks_off_is_told_where(acme):
+    answer = acme.client.post("/process", b'{"seed": 7,\n "steps": }', "application/json")
+    assert answer.json()["hint"] == "It can't be read from line 2 column 11 on."
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None, True])
@@ -142,6 +151,7 @@ def test_another_content_type_is_a_415(acme, kind):
     answer = acme.client.post("/process", b"video=1", kind)
     assert_problem(answer, 415, "unsupported_media_type")
     assert "application/json" in answer["Accept-Post"]
+    assert "application/json" in answer.json()["hint"]
 
 
 def test_json_of_20_mb_is_a_413_and_is_not_read(acme):

@@ -51,17 +51,38 @@ def test_an_option_out_of_range_is_refused_with_a_pointer(acme):
 def test_a_misspelled_field_is_refused_and_not_ignored(acme):
     answer = acme.process(step="30")
     assert answer.status_code == 422
-    assert answer.json()["errors"][0] == {
-        "pointer": "/step",
-        "code": "unknown_field",
-        "detail": "There is no such field.",
-    }
+    [error] = answer.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/step", "unknown_field")
+    assert "steps, guidance, seed" in error["detail"]
 
 
 def test_a_missing_file_is_pointed_at(acme):
     answer = acme.client.post("/process", {"video": acme.form()["video"]})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/audio"
+    assert "-F audio=@voice.wav" in answer.json()["hint"]
+
+
+def test_a_path_where_a_file_must_be_is_told_of_the_at_sign(acme):
+    answer = acme.client.post("/process", {"video": "face.mp4", "audio": acme.form()["audio"]})
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert error["pointer"] == "/video" and "put an @" in error["detail"]
+
+
+def test_a_request_without_a_body_is_shown_the_form_and_the_uploads(acme):
+    answer = acme.client.post("/process", b"", "")
+    assert answer.status_code == 422
+    assert "-F video=@face.mp4" in answer.json()["hint"]
+    assert "video_upload" in answer.json()["hint"]
+
+
+def test_an_empty_file_is_refused_as_such_and_leaves_nothing(acme):
+    answer = acme.process(audio=b"")
+    assert (answer.status_code, answer.json()["code"]) == (422, "upload_empty")
+    assert "voice.wav" in answer.json()["detail"]
+    with acting_for(acme.tenant.id):
+        assert not Upload.objects.exists()
 
 
 def test_an_upload_that_is_not_complete_makes_no_job(acme):

@@ -2,6 +2,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.jobs.api.test_problems import assert_problem
+
 PART = 8 << 20
 
 
@@ -44,21 +46,32 @@ def test_completing_too_early_names_what_is_missing_and_makes_nothing(acme):
 def test_a_part_of_the_wrong_size_is_refused(acme, client, body):
     upload = opened(acme, 5)
     answer = put(client, upload["parts"][0], body)
-    assert (answer.status_code, answer.json()["code"]) == (400, "bad_part")
+    assert_problem(answer, 400, "bad_part")
+    assert answer.json()["request_id"] == answer["X-Request-Id"]
 
 
 def test_an_aborted_upload_takes_no_more_parts(acme, client):
     upload = opened(acme, 5)
     assert acme.client.delete(f"/v1/uploads/{upload['id']}").json()["state"] == "aborted"
-    assert put(client, upload["parts"][0], b"xxxxx").status_code == 400
+    assert_problem(put(client, upload["parts"][0], b"xxxxx"), 409, "upload_closed")
     again = acme.post(f"/v1/uploads/{upload['id']}/complete")
     assert (again.status_code, again.json()["code"]) == (409, "upload_closed")
+
+
+def test_a_complete_upload_takes_no_more_parts(acme, client):
+    upload = opened(acme, 5)
+    assert put(client, upload["parts"][0], b"xxxxx").status_code == 200
+    acme.post(f"/v1/uploads/{upload['id']}/complete")
+    again = put(client, upload["parts"][0], b"xxxxx")
+    assert_problem(again, 409, "upload_closed")
+    assert upload["id"] in again.json()["detail"]
 
 
 def test_more_than_the_tenants_limit_is_refused(acme):
     about = {"kind": "video", "name": "face.mp4", "size_bytes": 1 << 40}
     answer = acme.post("/v1/uploads", about)
     assert (answer.status_code, answer.json()["code"]) == (413, "upload_too_large")
+    assert "has 1,048,576 MB" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -69,3 +82,5 @@ def test_a_wrong_field_is_pointed_at(acme, field, value):
     answer = acme.post("/v1/uploads", about)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == f"/{field}"
+    if field == "kind":
+        assert answer.json()["errors"][0]["detail"] == "picture is not one of video, audio."
