@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import footage
+from tests.inference.conftest import media_processes, one_thread, warm_media  # noqa: F401
 
 SECONDS = Fraction(4, 5)
 

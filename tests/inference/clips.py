@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,17 @@ def number_of(luma: npt.NDArray[np.uint8]) -> int:
     return sum(1 << bit for bit, set_ in enumerate(bits) if set_)
 
 
+@cache
+def sample_face() -> Rgb:
+    with open_frames(SAMPLE_FACE, Fraction(1, 25)) as source:
+        return to_rgb(next(iter(source)).picture)
+
+
 def faces(
     count: int, width: int = 320, height: int = 240, gap: Sequence[int] = ()
 ) -> Iterator[Rgb]:
     """The demo's drawn face; gray without a face at the places in `gap`."""
-    with open_frames(SAMPLE_FACE, Fraction(1, 25)) as source:
-        first = to_rgb(next(iter(source)).picture)
-    drawn = av.VideoFrame.from_ndarray(first, "rgb24")
+    drawn = av.VideoFrame.from_ndarray(sample_face(), "rgb24")
     face = drawn.reformat(width=width, height=height).to_ndarray()
     for number in range(count):
         yield np.full_like(face, 90) if number in gap else face

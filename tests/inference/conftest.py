@@ -1,5 +1,13 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
+
+from inference.media import process
+from tests.inference.warm_media import WarmMedia
+
+# What they test is the media process: how it starts, what it may do, how it dies.
+REAL_MEDIA_PROCESS = {"test_media_sandbox", "test_media_refusals", "test_media_memory"}
 
 
 @pytest.fixture(autouse=True)
@@ -10,3 +18,19 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def warm_media() -> Iterator[WarmMedia]:
+    warm = WarmMedia()
+    yield warm
+    warm.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def media_processes(request: pytest.FixtureRequest, warm_media: WarmMedia) -> Iterator[None]:
+    """Media processes are forked from one that is warm, but for files that test them."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.stem not in REAL_MEDIA_PROCESS:
+            patch.setattr(process, "subprocess", warm_media)
+        yield
