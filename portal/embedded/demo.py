@@ -13,11 +13,12 @@ from portal.embedded import EmbeddedError
 from portal.embedded.house import House
 from portal.embedded.processes import Broken
 from portal.embedded.state import only_one
-from portal.embedded.walk import Api, Refused
+from portal.embedded.walk import Api, Refused, draft_of
 
 PORT = 8000
 SAMPLE = environment.ROOT / "inference" / "demo" / "sample"
 STOPPED = 130
+REPEAT_SECONDS = 15
 
 
 def arguments() -> argparse.Namespace:
@@ -32,16 +33,32 @@ def arguments() -> argparse.Namespace:
     given.video, given.audio = given.pair or (SAMPLE / "face.mp4", SAMPLE / "voice.wav")
     for file in (given.video, given.audio):
         if not file.is_file():
-            parser.error(f"there is no file {file}")
+            parser.error(f"{file} is a folder" if file.is_dir() else f"there is no file {file}")
+    if given.out and (why := unwritable(given.out)):
+        parser.error(f"--out {given.out} can't be written: {why}")
     return given
 
 
+def unwritable(out: Path) -> str:
+    """Why a result can't be written there, empty if it can: asked before minutes of work."""
+    if out.exists() and not out.is_file():
+        return "it is a folder" if out.is_dir() else "it is no ordinary file"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft_of(out).touch()
+        draft_of(out).unlink()
+    except OSError as problem:
+        return (problem.strerror or str(problem)).lower()
+    return ""
+
+
 class Teller:
-    """One line on a terminal that is written over; elsewhere a line when the phase changes."""
+    """One line on a terminal that is written over; elsewhere a line when the phase changes, and
+    at least every REPEAT_SECONDS."""
 
     def __init__(self) -> None:
         self.begun = time.monotonic()
-        self.told = ""
+        self.told, self.told_at = "", self.begun
         self.on_terminal = sys.stdout.isatty()
 
     def say(self, text: str) -> None:
@@ -49,12 +66,12 @@ class Teller:
 
     def progress(self, status: Any) -> None:
         phase = f"{status['state']} {status.get('phase') or ''}".strip()
+        line = f"  {phase} {status.get('percent') or 0:.0f} %  {self.seconds}"
         if self.on_terminal:
-            line = f"  {phase} {status.get('percent') or 0:.0f} %  {self.seconds}"
             print(f"\r\033[K{line}", end="", flush=True)
-        elif phase != self.told:
-            print(f"  {phase}  {self.seconds}", flush=True)
-        self.told = phase
+        elif phase != self.told or time.monotonic() - self.told_at >= REPEAT_SECONDS:
+            print(line, flush=True)
+            self.told, self.told_at = phase, time.monotonic()
 
     @property
     def seconds(self) -> str:

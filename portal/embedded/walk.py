@@ -99,11 +99,16 @@ class Api:
         """Write the result. Raises Refused, OSError."""
         _, headers = self.call("GET", f"/result/{job}")
         address = urljoin(self.address, headers["Location"])
-        draft = out.with_name(out.name + ".part")
+        draft = draft_of(out)
         with urllib.request.urlopen(address, timeout=60) as source, draft.open("wb") as target:
             while chunk := source.read(CHUNK_BYTES):
                 target.write(chunk)
         draft.replace(out)
+
+
+def draft_of(out: Path) -> Path:
+    """What a download is called until it is whole."""
+    return out.with_name(out.name + ".part")
 
 
 def _form(boundary: str, files: Mapping[str, Path]) -> Iterator[bytes]:

@@ -5,6 +5,8 @@ The model is a stub here (the way is what is looked at); tests/browser walks wit
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,10 +16,13 @@ import wave
 
 import pytest
 
+from portal.embedded.demo import Teller, unwritable
 from portal.environment import ROOT
 from tests.foundation.test_postgres import until
 
 SAMPLE = ROOT / "inference" / "demo" / "sample"
+SAMPLE_FILM = (SAMPLE / "face.mp4").read_bytes()
+README = (ROOT / "README.md").read_text()
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -96,7 +101,36 @@ def test_a_refused_file_ends_with_the_jobs_code_and_a_sentence(environment, tmp_
     assert complained.split(": ")[1] in ("unsupported_media", "damaged_media")
 
 
-def test_a_second_start_is_quick_keeps_what_was_made_and_stops_at_ctrl_c(environment, home):
+def copied(page, address, key, folder):
+    """The film that comes of the page's walk with curl, as a reader who copies it gets it."""
+    walk = re.search(r"```\n(export VISEME=.*?)```", page, re.DOTALL)[1]
+    head, tail = walk.split("export JOB=...")
+    head = head.replace("http://127.0.0.1:8000", address).replace("vsm_live_...", key)
+    out = folder / "out.mp4"
+    tail = tail.replace("-o out.mp4", f"-o '{out}'").replace("sleep 5", "sleep 1")
+    names = re.findall(r"^export .*", head, re.MULTILINE)
+    job = json.loads(shell(head))["id"]
+    said = shell("\n".join([*names, f"export JOB={job}", tail]))
+    assert '"state":"succeeded"' in said
+    return out.read_bytes()
+
+
+def shell(script):
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return done.stdout
+
+
+def test_both_pages_wait_for_the_result_in_the_same_way():
+    waiting = re.compile(r"^    STATUS=.*?^curl [^\n]+", re.DOTALL | re.MULTILINE)
+    assert waiting.search(README)[0] == waiting.search((ROOT / "docs" / "api.md").read_text())[0]
+
+
+def test_a_second_start_is_quick_keeps_what_was_made_and_stops_at_ctrl_c(
+    environment, home, tmp_path
+):
     begun = time.monotonic()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -105,13 +139,53 @@ def test_a_second_start_is_quick_keeps_what_was_made_and_stops_at_ctrl_c(environ
     lines = iter(run.stdout.readline, "")
     sign_in = next(line for line in lines if line.startswith("sign in: "))
     assert time.monotonic() - begun < 20
+    key = next(lines).removeprefix("API key: ").strip()
+    try:
+        if shutil.which("curl"):  # of a machine without it the rest holds as well
+            assert copied(README, f"http://127.0.0.1:{port}", key, tmp_path) == SAMPLE_FILM
+    finally:
+        run.send_signal(signal.SIGINT)
+        said, complained = run.communicate(timeout=60)
     known = json.loads((home / "state.json").read_text())["demo"]
     assert known["email"] in sign_in and known["password"] in sign_in
-    run.send_signal(signal.SIGINT)
-    said, complained = run.communicate(timeout=60)
     assert (run.returncode, complained) == (0, "")
     assert said.endswith("stopped\n")
     until(lambda: processes_of(home) == [])
+
+
+@pytest.mark.parametrize(
+    ("out", "why"),
+    [("/dev/null/x.mp4", "file exists"), ("/dev/null", "no ordinary file"), (ROOT, "a folder")],
+)
+def test_where_nothing_can_be_written_is_told_before_anything_starts(environment, out, why):
+    run = demo(environment, "--once", "--out", str(out))
+    said, complained = run.communicate()
+    assert (run.returncode, said) == (2, "")
+    assert complained.splitlines()[-1].startswith(f"bin/demo: error: --out {out} can't be written:")
+    assert why in complained
+
+
+def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path):
+    out = tmp_path / "new" / "result.mp4"
+    assert unwritable(out) == "" and list(out.parent.iterdir()) == []
+    out.write_bytes(b"an older one")
+    assert unwritable(out) == "" and out.read_bytes() == b"an older one"
+
+
+def test_off_a_terminal_a_long_phase_is_told_again_and_again(monkeypatch, capsys):
+    now = 0.0
+    monkeypatch.setattr("portal.embedded.demo.time.monotonic", lambda: now)
+    teller = Teller()
+    for second in range(41):
+        now = float(second)
+        teller.progress({"state": "processing", "phase": "generate", "percent": second})
+    teller.progress({"state": "succeeded", "phase": "", "percent": 100})
+    assert capsys.readouterr().out.splitlines() == [
+        "  processing generate 0 %  0 s",
+        "  processing generate 15 %  15 s",
+        "  processing generate 30 %  30 s",
+        "  succeeded 100 %  40 s",
+    ]
 
 
 def test_a_port_that_is_taken_is_told_with_what_to_do(environment):
