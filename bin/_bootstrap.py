@@ -193,6 +193,8 @@ class Progress:
         if not self.installing:
             return f"fetching package {self.found} of about {self.total}, {seconds}"
         done = sum(1 for _ in self.environment.glob("lib/python*/site-packages/*.dist-info"))
+        # pip counts itself and what came with Python; never more than there are.
+        done = min(done, self.total)
         return f"installing package {done} of about {self.total}, {seconds}"
 
     def _run(self) -> None:

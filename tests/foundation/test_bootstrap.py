@@ -126,3 +126,12 @@ def test_progress_names_the_package_and_the_time(bootstrap, tmp_path):
     assert progress.line() == f"fetching package 1 of about {progress.total}, 0 s"
     progress.read("Installing collected packages: django\n")
     assert progress.line() == f"installing package 0 of about {progress.total}, 0 s"
+
+
+def test_progress_never_counts_more_packages_than_it_says_there_are(bootstrap, tmp_path):
+    progress = bootstrap.Progress("packages", tmp_path)
+    progress.read("Installing collected packages: django\n")
+    for number in range(progress.total + 3):
+        (tmp_path / f"lib/python3.11/site-packages/p{number}-1.dist-info").mkdir(parents=True)
+    total = progress.total
+    assert progress.line() == f"installing package {total} of about {total}, 0 s"
