@@ -26,9 +26,9 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except OperationalError:
-        if not (refusal := no_database(settings)):
+        if not (why := no_database(settings)):
             raise
-        sys.exit(f"manage.py: {refusal}")
+        sys.exit(f"manage.py: {why}")
 
 
 def no_database(settings: Any) -> str:

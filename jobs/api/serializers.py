@@ -36,7 +36,9 @@ class Strict(serializers.Serializer):
         return super().to_internal_value(data)
 
 
-NO_FILE = {"invalid": "This is text, not a file: with curl, put an @ before the file's name."}
+NO_FILE: dict[str, Any] = {
+    "invalid": "This is text, not a file: with curl, put an @ before the file's name."
+}
 
 
 class JobRequest(Strict):
