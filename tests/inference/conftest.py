@@ -7,7 +7,7 @@ from inference.media import process
 from tests.inference.warm_media import WarmMedia
 
 # What they test is the media process: how it starts, what it may do, how it dies.
-REAL_MEDIA_PROCESS = {"test_media_sandbox", "test_media_refusals", "test_media_memory"}
+REAL_MEDIA_PROCESS = {"test_media_sandbox", "test_media_memory"}
 
 
 @pytest.fixture(autouse=True)

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -6,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from inference.child import Child
 from tests.inference import clips, models
+from tests.inference.runs import SIZE
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,6 +62,7 @@ def mortal(bundle):
 
 def started(bundle):
     running = Running(bundle)
+    running.ready = running.hear("ready")
     yield running
     running.process.kill()
     running.process.wait()
@@ -66,7 +70,7 @@ def started(bundle):
 
 @pytest.fixture
 def order(tmp_path):
-    video = clips.film(tmp_path / "a.mp4", clips.faces(20))
+    video = clips.film(tmp_path / "a.mp4", clips.faces(20, *SIZE))
     voice = clips.sound(tmp_path / "a.wav", 0.8)
 
     def order(name, **changes):
@@ -79,33 +83,24 @@ def order(tmp_path):
     return order
 
 
-def test_it_works_through_its_orders_and_ends_with_its_input(mortal, order):
-    child = mortal
-    assert child.hear("ready")["model"]["label"] == "test model"
-    child.say(**order("one"))
-    child.say(**order("two"))
-    for name in ("one", "two"):
-        assert child.hear("progress")["id"] == name
-        done = child.hear("done", "failed")
-        assert (done["event"], done["id"]) == ("done", name)
-        assert done["result"]["frames"] == 20
-    assert child.close() == 0
-
-
-def test_a_refusal_names_code_hint_and_whose_fault(child, order, tmp_path):
+def test_it_is_ready_once_and_works_through_its_orders(child, order, tmp_path):
+    """A refusal names code, hint and whose fault it is, and is not the end."""
+    assert child.ready["model"]["label"] == "test model"
     text = tmp_path / "text.mp4"
     text.write_text("hello")
     child.say(**order("one", video=str(text)))
-    failed = child.hear("failed")
+    child.say(**order("two"))
+    failed = child.hear("failed", "done")
     assert (failed["id"], failed["code"], failed["refusal"]) == ("one", "unsupported_media", True)
     assert failed["message"]
     assert failed["hint"]
-    child.say(**order("two"))
-    assert child.hear("done", "failed")["event"] == "done"
+    assert child.hear("progress")["id"] == "two"
+    done = child.hear("done", "failed")
+    assert (done["event"], done["id"], done["result"]["frames"]) == ("done", "two", 20)
 
 
 def test_a_cancel_is_heard_while_it_works(child, order, tmp_path):
-    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 40.0))))
+    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 12.0))))
     while child.hear("progress")["stage"] != "generate":
         pass
     child.say(op="cancel", id="one")
@@ -114,8 +109,8 @@ def test_a_cancel_is_heard_while_it_works(child, order, tmp_path):
     assert not list((tmp_path / "one").iterdir())
 
 
-def test_a_cancel_of_an_order_that_waits_is_kept(child, order, tmp_path):
-    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 2.0))))
+def test_a_cancel_of_an_order_that_waits_is_kept(child, order):
+    child.say(**order("one"))
     child.say(**order("two"))
     child.say(op="cancel", id="two")
     assert child.hear("done", "failed")["id"] == "one"
@@ -157,15 +152,26 @@ def test_a_line_that_is_no_order_is_answered(child):
     assert child.hear("failed")["code"] == "bad_option"
 
 
+def serve(bundle):
+    """In this process, with no orders: its exit status and what it said."""
+    said = io.StringIO()
+    code = Child(io.StringIO(), said).serve(bundle, "cpu")
+    return code, [json.loads(line) for line in said.getvalue().splitlines()]
+
+
+def test_it_ends_with_its_input(bundle):
+    code, events = serve(bundle)
+    assert (code, [event["event"] for event in events]) == (0, ["ready"])
+
+
 def test_without_a_model_it_says_so_and_ends(tmp_path):
-    running = Running(tmp_path / "nothing")
-    assert running.hear("failed")["code"] == "bad_checkpoint"
-    assert running.process.wait(timeout=60) == 1
+    code, (failed,) = serve(tmp_path / "nothing")
+    assert (code, failed["event"], failed["code"]) == (1, "failed", "bad_checkpoint")
 
 
 def test_with_its_input_a_running_sync_ends_too(mortal, order, tmp_path):
     child = mortal
-    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 40.0))))
+    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 12.0))))
     while child.hear("progress")["stage"] != "generate":
         pass
     assert child.close() == 0
