@@ -101,7 +101,7 @@ class BadCheckpoint(EngineError):
 class MissingCheckpoint(BadCheckpoint):
     """A file of a model is not where it should be."""
 
-    hint = "Put the file there, or point MODEL_BUNDLE at a complete bundle."
+    hint = "Put the file there, or name a complete bundle (--bundle; workers: MODEL_BUNDLE)."
 
 
 class WrongChecksum(BadCheckpoint):
