@@ -15,6 +15,7 @@ from inference.arguments import (
     NETWORKS,
     Parser,
     add_options,
+    check_network,
     check_place,
     options_of,
     seconds,
@@ -99,16 +100,20 @@ def run_sync(given: argparse.Namespace) -> int:
     from inference.scratch import scratch
 
     options = options_of(given)
+    check_network(given.network)
     sources = [given.video, given.audio]
     check_place(given.out, sources)
     if given.report:
         check_place(given.report, [*sources, given.out, given.report.with_name("faces.json")])
     if given.segments and not given.segments.parent.is_dir():
-        raise BadOption(f"The folder that {given.segments} should lie in is missing.")
+        told = f"The folder that {given.segments} should lie in is missing."
+        raise BadOption(told, hint="Make the folder first, or name another place.")
     with Meter(sys.stderr) as meter:
         meter("probe", 0, 1)
-        check_inputs(given.video, given.audio)  # before the model takes its time to load
-        meter("model", 0, 1)
+        # Before the model takes its time to load.
+        check_inputs(given.video, given.audio, named=True)
+        if given.network is None:
+            meter("model", 0, 1)
         network = _network(given, options)
         with scratch(given.out.parent) as workdir:
             result = _synced(given, options, network, workdir, meter)

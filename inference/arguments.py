@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,18 +11,22 @@ from typing import Any, NoReturn
 from inference.errors import BadOption
 from inference.options import CODECS, LENGTHS, SILENCES, SPEEDS, SyncOptions
 
+DASHED_FILE = re.compile(r"-[^-\d.].+|-[^=]*\.[A-Za-z]\w*")  # a word that is no option of ours
 NETWORKS = ("identity", "offset", "zeros", "nan")
 
 
 class Parser(argparse.ArgumentParser):
     """Refuses as the engine does: `bad_option: sentence`, exit status 2."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
-        raise BadOption(
-            f"{message[:1].upper()}{message[1:]}.",
-            hint=f"{self.prog} --help lists what there is; a file whose name begins with a dash"
-            " is written ./-name.",
-        )
+        hint = f"{self.prog} --help lists what there is"
+        if any(map(DASHED_FILE.fullmatch, self._words)):
+            hint += "; a file whose name begins with a dash is written ./-name"
+        raise BadOption(f"{message[:1].upper()}{message[1:]}.", hint=f"{hint}.")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +85,20 @@ def _box(text: str) -> tuple[int, ...]:
 
 def check_place(path: Path, sources: list[Path]) -> None:
     """Raises BadOption if nothing can be written there, or if a source lies there."""
-    if not path.parent.is_dir() or path.is_dir():
-        raise BadOption(f"{path} can't be written: it is a folder, or its folder is missing.")
+    if path.is_dir():
+        raise BadOption(f"{path} can't be written: it is a folder.", hint="Name a file in it.")
+    if not path.parent.is_dir():
+        told = f"{path} can't be written: the folder {path.parent} is missing."
+        raise BadOption(told, hint="Make the folder first, or name another place.")
     if any(path.resolve() == source.resolve() for source in sources):
-        raise BadOption("The result would overwrite its own source.")
+        told = f"{path} would overwrite another file of this run."
+        raise BadOption(told, hint="Name another place.")
+
+
+def check_network(name: str | None) -> None:
+    """Raises BadOption for a stand-in that is not known; None is the model itself."""
+    if name is not None and name not in NETWORKS:
+        raise BadOption(
+            f"The option network is one of {', '.join(NETWORKS)}; not {name!r}.",
+            hint="Leave it out for the model itself.",
+        )

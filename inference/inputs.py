@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.errors import NoAudio, NoVideo
+from inference.errors import NoAudio, NoVideo, Refusal
 from inference.media import MediaInfo, probe
 
 
@@ -15,18 +15,29 @@ class Inputs:
     audio: MediaInfo
 
 
-def check_inputs(video: Path, audio: Path, more: Sequence[Path] = ()) -> Inputs:
-    """Probe them all; more: sounds that single speakers have. Raises NoVideo, NoAudio, and what
-    probe() raises."""
-    inputs = Inputs(probe(video), probe(audio))
+def check_inputs(
+    video: Path, audio: Path, more: Sequence[Path] = (), *, named: bool = False
+) -> Inputs:
+    """Probe them all; more: sounds that single speakers have. named: errors name the file, for
+    people who named it. Raises NoVideo, NoAudio, and what probe() raises."""
+    inputs = Inputs(_probed(video, named), _probed(audio, named))
     if inputs.video.video is None:
-        raise NoVideo("The video file has no video stream.")
+        raise NoVideo(f"The video file{f' {video}' if named else ''} has no video stream.")
     if inputs.audio.audio is None:
-        raise NoAudio("The audio file has no sound stream.")
+        raise NoAudio(f"The audio file{f' {audio}' if named else ''} has no sound stream.")
     for sound in more:
         if probe(sound).audio is None:
             raise NoAudio(f"The speaker's sound {sound.name} has no sound stream.")
     return inputs
+
+
+def _probed(path: Path, named: bool) -> MediaInfo:
+    try:
+        return probe(path)
+    except Refusal as error:
+        if not named or str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}", hint=error.hint) from error
 
 
 def tracks(

@@ -98,7 +98,7 @@ def test_a_text_file_named_mp4_is_refused_with_a_sentence(engine, pair, tmp_path
     files = (text, pair[1]) if place == "video" else (pair[0], text)
     done = engine("sync", *files, tmp_path / "out.mp4")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "unsupported_media: " in done.stderr
+    assert f"unsupported_media: {text}: " in done.stderr
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -217,18 +217,49 @@ def test_a_bundle_that_is_not_there_is_our_fault(engine, pair, tmp_path):
     done = engine("sync", *pair, tmp_path / "out.mp4", "--bundle", tmp_path / "nothing")
     assert done.returncode == 1
     assert "bad_checkpoint: " in done.stderr
+    assert "--bundle" in done.stderr
 
 
 def test_the_result_never_overwrites_its_source(engine, pair):
     done = engine("sync", *pair, pair[0])
     assert done.returncode == 2
-    assert "overwrite" in done.stderr
+    assert f"{pair[0]} would overwrite" in done.stderr
 
 
-def test_a_folder_that_is_missing_is_named(engine, pair, tmp_path):
-    done = engine("sync", *pair, tmp_path / "missing" / "out.mp4")
+@pytest.mark.parametrize("option", [None, "--report"])
+def test_a_place_that_can_t_be_written_is_told_from_a_folder(engine, pair, tmp_path, option):
+    def said(place):
+        more = (tmp_path / "out.mp4", option, place) if option else (place,)
+        done = engine("sync", *pair, *more)
+        assert done.returncode == 2
+        assert "ranges" not in done.stderr  # a path has none
+        return done.stderr
+
+    missing = tmp_path / "missing"
+    assert f"the folder {missing} is missing. Make the folder first" in said(missing / "out.mp4")
+    assert "it is a folder. Name a file in it." in said(tmp_path)
+
+
+def test_files_that_are_swapped_are_named(engine, pair, tmp_path):
+    done = engine("sync", *reversed(pair), tmp_path / "out.mp4")
     assert done.returncode == 2
-    assert "missing" in done.stderr
+    assert f"The video file {pair[1]} has no video stream." in done.stderr
+
+
+def test_only_who_names_a_file_with_a_dash_is_told_how(engine, pair, tmp_path):
+    told = "begins with a dash"
+    assert told in engine("sync", "-film.mp4", pair[1], tmp_path / "out.mp4").stderr
+    assert told in engine("probe", "--film.mp4").stderr
+    for words in ((), ("--steps", "abc"), ("--guidance", "-1.5"), ("--nothing=1.5",)):
+        refused = engine("sync", *pair, *words).stderr
+        assert "--help" in refused
+        assert told not in refused
+
+
+def test_the_model_is_loaded_only_where_it_is_wanted(engine, pair, tmp_path):
+    out = tmp_path / "out.mp4"
+    for network in ("nonsense", "identity"):
+        assert "loading the model" not in engine("sync", *pair, out, "--network", network).stderr
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
