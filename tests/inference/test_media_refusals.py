@@ -1,6 +1,5 @@
 import contextlib
 import os
-import subprocess
 import unicodedata
 from fractions import Fraction
 
@@ -8,7 +7,7 @@ import av
 import pytest
 
 from inference import errors
-from inference.media import MediaLimits, open_frames, probe, read_sound
+from inference.media import MediaLimits, open_frames, probe, process, read_sound
 from tests.inference import clips
 
 LISTS = {
@@ -147,7 +146,7 @@ def test_what_is_no_file_is_said_before_any_process_starts(tmp_path, monkeypatch
         path.mkdir()
     elif kind == "pipe":
         os.mkfifo(path)
-    monkeypatch.setattr(subprocess, "Popen", None)
+    monkeypatch.setattr(process, "subprocess", None)
     assert said in refusal_of(path)
 
 
