@@ -177,10 +177,11 @@ class Shelf:
         """One run at a time. Raises BadOption if another one is at work here."""
         handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError:
-            raise BadOption(f"Another run is working in {self.folder}.") from None
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BadOption(f"Another run is working in {self.folder}.") from None
+            yield  # a process that can't be forked is a BlockingIOError, too
         finally:
             os.close(handle)
 
@@ -207,8 +208,12 @@ class Shelf:
             edits = [Edit.from_mapping(edit) for edit in ending["edits"]]
         except (TypeError, KeyError, ValueError, BadOption):
             raise BadOption(f"{self.folder} has no earlier result that can be read.") from None
-        told = {json.dumps(edit.to_mapping()) for edit in edits}
-        known = all(json.dumps(edit) in told for each in segments for edit in each.edits)
+        # All that reach into a piece, and no other: a run without them may have been stopped here.
+        known = all(
+            [json.dumps(edit) for edit in each.edits]
+            == [json.dumps(edit.to_mapping()) for edit in edits if edit.touches(*each.span)]
+            for each in segments
+        )
         if not known or any(segment.recipe != segments[0].recipe for segment in segments):
             raise BadOption(f"The pieces in {self.folder} belong to several results.")
         if base.common() != recipe.common():

@@ -186,6 +186,44 @@ def test_two_runs_never_share_a_folder(run, tmp_path):
         run()
 
 
+def test_a_machine_without_room_for_a_process_is_not_taken_for_another_run(tmp_path):
+    with pytest.raises(BlockingIOError), segments.Shelf(tmp_path).locked():
+        raise BlockingIOError("fork")
+
+
+def test_a_run_that_was_stopped_within_parts_made_anew_left_no_whole_result(tmp_path):
+    shelf = segments.Shelf(tmp_path)
+    recipe = segments.Recipe("a", "b", {}, BASE, {}, "cpu")
+    edit = segments.Edit(Fraction(0), Fraction(2), BASE)
+
+    def put(number, *edits):
+        (made := tmp_path / "made").write_bytes(b"film")
+        shelf.put(
+            segments.Segment(
+                number=number,
+                first=16 * number,
+                frames=16,
+                tick="1/25",
+                start=16 * number,
+                last=16 * number + 15,
+                end=16 * number + 16,
+                sha256=segments.sha256_of(made),
+                size_bytes=4,
+                recipe=recipe.to_mapping(),
+                edits=[each.to_mapping() for each in edits],
+            ),
+            made,
+        )
+
+    put(0, edit)
+    put(1, edit)
+    shelf.close(32, [edit])
+    assert len(shelf.earlier(recipe).edits) == 1
+    put(0)
+    with pytest.raises(errors.BadOption, match="several results"):
+        shelf.earlier(recipe)
+
+
 def test_a_part_is_made_anew_and_all_else_stays(run, tmp_path, written):
     run()
     before = dict(written)
