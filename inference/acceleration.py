@@ -185,6 +185,11 @@ class Passes:
             self._ready.clear()
         return self._weights[1] != self._dtype
 
+    def forget(self) -> None:
+        """Throw all recordings away: the weights have moved, and may lie at the old addresses
+        again in part."""
+        self._ready.clear()
+
     def _step_down(self, error: Exception) -> None:
         """Slower, and with the same numbers; said in the log and in the report."""
         lesser: Mode = "captured" if self.mode == "compiled" else "eager"
@@ -243,6 +248,13 @@ def passes(network: VideoUNet) -> VideoUNet | Passes:
         in_tensor_order(network)
         _OF_NETWORK[network] = Passes(network)
     return _OF_NETWORK[network]
+
+
+def forget(network: VideoUNet) -> None:
+    """After its weights were somewhere else, or in another precision, and came back."""
+    found = _OF_NETWORK.get(network)
+    if found is not None:
+        found.forget()
 
 
 def told(network: VideoUNet) -> dict[str, str]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from inference import vae
-from inference.acceleration import told
+from inference.acceleration import forget, told
 from inference.checkpoint import NETWORKS, Model, checked, read_manifest
 from inference.diffusion import conditions, denoise, posterior_noise, shared_noise
 from inference.errors import BadOption
@@ -171,6 +171,7 @@ def _single_precision(model: Model) -> Iterator[None]:
     finally:
         for network in (model.unet, model.vae):
             torch.nn.Module.to(network, dtype=model.dtype)
+        forget(model.unet)
 
 
 Trick = Callable[[Tensor], Tensor]

@@ -10,6 +10,7 @@ SHA-256 of the manifest. What an earlier start left half done is gone on with.
 
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -72,13 +73,17 @@ def bring(prefix: str, on_bytes: OnBytes = lambda done, total: None) -> Path:
 
 def _manifest(shelf: Storage, prefix: str) -> bytes:
     key = f"{prefix}/{MANIFEST}"
-    try:
-        with shelf.open(key) as file:
-            content: bytes = file.read(MANIFEST_BYTES + 1)
-    except FileNotFoundError:
-        raise _bad(f"{_place(shelf)} has no {key}.") from None
-    except (BotoCoreError, ClientError, HTTPError, OSError) as problem:
-        raise _bad(f"{key} can't be read from {_place(shelf)}: {problem}.") from None
+    for tries in itertools.count(1):
+        try:
+            with shelf.open(key) as file:
+                content: bytes = file.read(MANIFEST_BYTES + 1)
+            break
+        except FileNotFoundError:
+            raise _bad(f"{_place(shelf)} has no {key}.") from None
+        except (BotoCoreError, ClientError, HTTPError, OSError) as problem:
+            if tries >= TRIES:
+                raise _bad(f"{key} can't be read from {_place(shelf)}: {problem}.") from None
+            time.sleep(PAUSE_SECONDS * tries)
     if len(content) > MANIFEST_BYTES:
         raise _bad(f"{key} is larger than any manifest.")
     return content

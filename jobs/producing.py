@@ -108,7 +108,9 @@ def _watch(job: str, model: ModelChild, keeper: Keeper) -> Mapping[str, Any]:
     heard = time.monotonic()
     while True:
         event = model.next_event(POLL_SECONDS)
-        keeper.check()
+        if event is None or event["event"] not in ("done", "failed"):
+            # Not beside a job's last event: whoever waited for another would wait in vain.
+            keeper.check()
         if event is not None and event.get("id") == job:
             heard = time.monotonic()
             if event["event"] == "progress":

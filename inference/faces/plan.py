@@ -232,10 +232,17 @@ class Plan:
         # The frames in which a turn may end are needed for its fade, too.
         if place + FADE_FRAMES >= self.log.settled:
             return False
-        return all(
+        # Where nobody is, nobody is painted, whoever is chosen in the end: a film that shows a face
+        # late, or none, is not searched to that point in silence.
+        return self._is_empty(place) or all(
             self.chooser.knows(task)
             for index, task in enumerate(self.tasks)
             if self._covers(index, place)
+        )
+
+    def _is_empty(self, place: int) -> bool:
+        return not self.log.people[place] and all(
+            rows.find(place) is None for rows in self.log.tracks.values()
         )
 
     def _wait_until(self, known: Callable[[], bool]) -> None:

@@ -113,6 +113,16 @@ def test_weights_that_moved_are_never_read_where_they_were():
     assert Replay.made == 2
 
 
+def test_recordings_are_forgotten_where_weights_may_lie_at_old_addresses():
+    network = small.unet()
+    recorded = acceleration._OF_NETWORK[network] = Passes(network, record=Replay)
+    sample, audio = window()
+    recorded(sample, 500, audio)
+    acceleration.forget(network)
+    recorded(sample, 500, audio)
+    assert Replay.made == 2
+
+
 def test_memory_that_runs_out_is_no_reason_to_try_a_slower_way():
     def too_large(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")

@@ -82,6 +82,14 @@ def test_the_most_prominent_is_not_known_before_ten_seconds_or_the_end(monkeypat
         assert running.finder.asked >= 21  # 10 seconds at 2 a second, and the frame after
 
 
+def test_frames_with_nobody_in_them_wait_for_no_choice(monkeypatch):
+    monkeypatch.setattr(scouting, "AHEAD_FRAMES", 5)
+    with scout([{}] * 60 + [STILL] * 40, rate=2) as running:
+        assert running.plan.at(30) == []
+        assert running.finder.asked < 60
+        assert running.plan.at(70)
+
+
 FRAME = picture(STILL)
 
 

@@ -132,6 +132,21 @@ def test_a_connection_that_breaks_is_taken_up_again(shelf, monkeypatch):
     assert started[:3] == [0, bundles.CHUNK_BYTES, 2 * bundles.CHUNK_BYTES]
 
 
+def test_a_bucket_that_is_away_for_a_moment_is_asked_again(shelf, monkeypatch):
+    real, asked = bundles.Storage.open, []
+
+    def open_later(storage, name, mode="rb"):
+        asked.append(name)
+        if len(asked) < 3:
+            raise ConnectionResetError("peer")
+        return real(storage, name, mode)
+
+    monkeypatch.setattr(bundles.Storage, "open", open_later)
+    monkeypatch.setattr(bundles, "PAUSE_SECONDS", 0)
+    assert bundles.bring("models/latentsync").is_dir()
+    assert asked[:3] == ["models/latentsync/manifest.json"] * 3
+
+
 def refused(said):
     return pytest.raises(EngineFailed, match=said)
 
