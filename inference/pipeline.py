@@ -36,6 +36,7 @@ from inference.windows import Cutter, Layer, Voice
 OnProgress = Callable[[str, int, int | None], None]
 ShouldCancel = Callable[[], bool]
 FACES = "faces.json"
+FRAMES_OF_NEWS = 100  # looked at for faces, until it is told that the run goes on
 
 
 def sync(
@@ -286,7 +287,17 @@ class Run:
             done = max(done, job.first + painted)
             self._tell("generate", min(done, total), total)
 
-        stages.run(self._check_canceled, on_frames)
+        searched = 0
+
+        def check() -> None:
+            nonlocal searched
+            self._check_canceled()
+            # A long search for the first face is work too: silence is what a hung run is known by.
+            if scouts.searched >= searched + FRAMES_OF_NEWS:
+                searched = scouts.searched
+                self._tell("generate", min(done, total), total)
+
+        stages.run(check, on_frames)
         return filming.segments, stages
 
     def _aside(self, shelf: Shelf, job: Job) -> Shelf:

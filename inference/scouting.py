@@ -40,6 +40,11 @@ class Scouts:
             ).start()
         return self._scouts[key]
 
+    @property
+    def searched(self) -> int:
+        """How many frames have been looked at so far."""
+        return sum(len(scout.plan.log.numbers) for scout in self._scouts.values())
+
     def record(self, number: int) -> Mapping[str, Any]:
         """What a segment's record says of it: news since the one before."""
         if self._job.edits:

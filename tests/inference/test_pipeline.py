@@ -1,3 +1,4 @@
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -7,7 +8,8 @@ from inference import errors, filming
 from inference.media import open_frames, probe
 from inference.media.segment import SegmentWriter
 from inference.options import SyncOptions
-from inference.pipeline import sync
+from inference.pipeline import FRAMES_OF_NEWS, sync
+from inference.scouting import Scouts
 from tests.inference import clips, models
 
 QUICK = SyncOptions(steps=1, guidance=1.0, device="cpu")
@@ -213,3 +215,12 @@ def test_the_wrong_kind_of_file_is_named(run, voice, tmp_path, swap):
     given = (voice, voice) if swap == "video" else (video, video)
     with pytest.raises(errors.NoVideo if swap == "video" else errors.NoAudio):
         run(*given)
+
+
+def test_a_long_search_for_faces_is_told_as_work(run, voice, tmp_path, monkeypatch):
+    looked = itertools.count(0, FRAMES_OF_NEWS)
+    monkeypatch.setattr(Scouts, "searched", property(lambda _: next(looked)))
+    told = []
+    video = clips.film(tmp_path / "a.mp4", clips.faces(20))
+    run(video, voice, on_progress=lambda *news: told.append(news))
+    assert ("generate", 0, 20) in told
