@@ -22,6 +22,7 @@ from inference.arguments import (
 )
 from inference.bundle import commands as bundle
 from inference.errors import BadOption, EngineError
+from inference.memory import give_back_frames
 from inference.options import SyncOptions
 from inference.progress import Meter
 from inference.threads import wait_asleep
@@ -33,6 +34,7 @@ INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _stop)
     wait_asleep()
+    give_back_frames()
     try:
         given = parser().parse_args(arguments)
         code: int = given.command(given)

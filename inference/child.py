@@ -23,6 +23,7 @@ from typing import Any, TextIO
 from inference.arguments import seconds
 from inference.errors import BadOption, EngineError, EngineFault
 from inference.media.sandbox import die_with_parent
+from inference.memory import give_back_frames
 from inference.options import SyncOptions
 from inference.threads import wait_asleep
 
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     die_with_parent(os.getppid())
     wait_asleep()
+    give_back_frames()
     with _own_output() as output:
         return Child(sys.stdin, output).serve(given.bundle, given.device)
 
