@@ -3,7 +3,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from inference import filming
 from inference.media import process
+from inference.media.segment import SegmentWriter
 from tests.inference.warm_media import WarmMedia
 
 # What they test is the media process: how it starts, what it may do, how it dies.
@@ -34,3 +36,17 @@ def media_processes(request: pytest.FixtureRequest, warm_media: WarmMedia) -> It
         if request.path.stem not in REAL_MEDIA_PROCESS:
             patch.setattr(process, "subprocess", warm_media)
         yield
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """The planes as they were handed to the encoder, in order."""
+    pictures = []
+
+    class Recorder(SegmentWriter):
+        def write(self, frame):
+            pictures.append([plane.copy() for plane in frame.picture.planes])
+            super().write(frame)
+
+    monkeypatch.setattr(filming, "SegmentWriter", Recorder)
+    return pictures

@@ -4,9 +4,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from inference import errors, filming
+from inference import errors
 from inference.media import open_frames, probe
-from inference.media.segment import SegmentWriter
 from inference.options import SyncOptions
 from inference.pipeline import FRAMES_OF_NEWS, sync
 from inference.scouting import Scouts
@@ -33,20 +32,6 @@ def run(tmp_path):
 @pytest.fixture
 def voice(tmp_path):
     return clips.sound(tmp_path / "voice.wav", 0.8)
-
-
-@pytest.fixture
-def written(monkeypatch):
-    """The pictures as they were handed to the encoder."""
-    pictures = []
-
-    class Recorder(SegmentWriter):
-        def write(self, frame):
-            pictures.append([plane.copy() for plane in frame.picture.planes])
-            super().write(frame)
-
-    monkeypatch.setattr(filming, "SegmentWriter", Recorder)
-    return pictures
 
 
 def source_planes(path, seconds):

@@ -7,30 +7,15 @@ import jsonschema
 import numpy as np
 import pytest
 
-from inference import errors, filming
+from inference import errors
 from inference.audio import hear
 from inference.media import open_frames, probe, read_sound
-from inference.media.segment import SegmentWriter
 from inference.networks import StandIn
 from inference.options import Turn
 from inference.pipeline import sync
 from inference.report.schema import schema
 from tests.inference import clips, small
 from tests.inference.runs import PLAIN, SIZE, Patchy, Tinted
-
-
-@pytest.fixture
-def written(monkeypatch):
-    """The planes given to the encoder, in order."""
-    pictures = []
-
-    class Recorder(SegmentWriter):
-        def write(self, frame):
-            pictures.append([plane.copy() for plane in frame.picture.planes])
-            super().write(frame)
-
-    monkeypatch.setattr(filming, "SegmentWriter", Recorder)
-    return pictures
 
 
 @pytest.fixture
