@@ -32,8 +32,17 @@ failed_jobs = Counter("viseme_failed_jobs", "Jobs that ended as failed, by error
 failed_attempts = Counter(
     "viseme_failed_attempts", "Attempts that ended without a result, by error code.", ["code"]
 )
-swept_files = Counter("viseme_swept_files", "Files that no row owned, removed.", ["kind"])
 lost_attempts = Counter("viseme_lost_attempts", "Attempts whose lease another worker took over.")
+handed_over_jobs = Counter("viseme_handed_over_jobs", "Jobs that a stopping worker handed on.")
+put_pieces = Counter("viseme_put_pieces", "Finished pieces of videos that were put and recorded.")
+resumed_pieces = Counter("viseme_resumed_pieces", "Pieces that a later attempt did not make anew.")
+dead_letters = Counter("viseme_dead_letters", "Messages that died of a job that still waited.")
+dead_lettered_jobs = Counter(
+    "viseme_dead_lettered_jobs", "Jobs that failed since nobody could begin them. Ring an alarm."
+)
+repairs = Counter("viseme_repairs", "What the reconciler set right, by kind.", ["kind"])
+failed_repairs = Counter("viseme_failed_repairs", "Repairs that raised, by kind.", ["kind"])
+swept_files = Counter("viseme_swept_files", "Files that no row owned, removed.", ["kind"])
 processing_seconds = Histogram(
     "viseme_processing_seconds",
     "From the claim of a job to its result in storage.",
