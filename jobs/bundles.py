@@ -10,7 +10,6 @@ SHA-256 of the manifest. What an earlier start left half done is gone on with.
 
 import fcntl
 import hashlib
-import itertools
 import json
 import os
 import re
@@ -19,8 +18,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
@@ -38,6 +38,7 @@ SAID_SECONDS = 5.0
 TRIES, PAUSE_SECONDS = 5, 2.0
 LOCK_SECONDS = 1800.0  # another worker of this machine brings the same bundle
 HINT = "Put the whole bundle there (`python -m inference bundle verify` looks at one)."
+T = TypeVar("T")
 OnBytes = Callable[[int, int], None]  # bytes that are here, bytes in all
 
 
@@ -73,17 +74,13 @@ def bring(prefix: str, on_bytes: OnBytes = lambda done, total: None) -> Path:
 
 def _manifest(shelf: Storage, prefix: str) -> bytes:
     key = f"{prefix}/{MANIFEST}"
-    for tries in itertools.count(1):
-        try:
-            with shelf.open(key) as file:
-                content: bytes = file.read(MANIFEST_BYTES + 1)
-            break
-        except FileNotFoundError:
-            raise _bad(f"{_place(shelf)} has no {key}.") from None
-        except (BotoCoreError, ClientError, HTTPError, OSError) as problem:
-            if tries >= TRIES:
-                raise _bad(f"{key} can't be read from {_place(shelf)}: {problem}.") from None
-            time.sleep(PAUSE_SECONDS * tries)
+
+    def read() -> bytes:
+        with shelf.open(key) as file:
+            content: bytes = file.read(MANIFEST_BYTES + 1)
+        return content
+
+    content = _patiently(read, shelf, key)
     if len(content) > MANIFEST_BYTES:
         raise _bad(f"{key} is larger than any manifest.")
     return content
@@ -126,27 +123,32 @@ def _fill(work: Path, shelf: Storage, prefix: str, entries: list[Entry], on_byte
         path.parent.mkdir(parents=True, exist_ok=True)
         key = f"{prefix}/{entry.path}"
 
-        def on_have(have: int, before: int = before) -> None:
-            on_bytes(before + have, total)
+        def receive(key: str = key, path: Path = path, before: int = before) -> None:
+            _receive(shelf, key, path, lambda have: on_bytes(before + have, total))
 
-        _patiently(shelf, key, path, on_have)
+        _patiently(receive, shelf, key, partial(_size, path))
         if (_size(path), _sha256(path)) != (entry.size_bytes, entry.sha256):
             path.unlink()
             raise _bad(f"{key} in {_place(shelf)} is not the file that its manifest names.")
         before += entry.size_bytes
 
 
-def _patiently(shelf: Storage, key: str, path: Path, on_have: Callable[[int], None]) -> None:
-    """Go on with a file until it ends, over connections that break, each after some headway."""
+def _patiently(
+    bring: Callable[[], T], shelf: Storage, key: str, have: Callable[[], int] = lambda: 0
+) -> T:
+    """What `bring` returns, over connections that break; tries without headway are counted.
+
+    have: how many bytes of it are here. Raises EngineFailed.
+    """
     tries = 0
     while True:
-        begun = _size(path)
+        begun = have()
         try:
-            return _receive(shelf, key, path, on_have)
+            return bring()
         except FileNotFoundError:
-            raise _bad(f"{_place(shelf)} has no {key}, which its manifest names.") from None
+            raise _bad(f"{_place(shelf)} has no {key}.") from None
         except (BotoCoreError, ClientError, HTTPError, OSError) as problem:
-            tries = 1 if _size(path) - begun >= CHUNK_BYTES else tries + 1
+            tries = 1 if have() - begun >= CHUNK_BYTES else tries + 1
             if tries >= TRIES:
                 raise _bad(f"{key} can't be brought from {_place(shelf)}: {problem}.") from None
             time.sleep(PAUSE_SECONDS * tries)

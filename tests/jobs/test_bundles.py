@@ -147,6 +147,24 @@ def test_a_bucket_that_is_away_for_a_moment_is_asked_again(shelf, monkeypatch):
     assert asked[:3] == ["models/latentsync/manifest.json"] * 3
 
 
+@pytest.mark.parametrize("away", ["manifest.json", "unet.safetensors"])
+def test_a_bucket_that_stays_away_is_given_up_after_five_tries(shelf, monkeypatch, away):
+    asked = []
+
+    def gone(*where):
+        asked.append(where)
+        raise ConnectionResetError("peer")
+
+    monkeypatch.setattr(bundles, "PAUSE_SECONDS", 0)
+    if away == "manifest.json":
+        monkeypatch.setattr(bundles.Storage, "open", gone)
+    else:
+        monkeypatch.setattr(bundles, "_from", gone)
+    with refused(f"models/latentsync/{away} can't be brought from .*: peer"):
+        bundles.bring("models/latentsync")
+    assert len(asked) == bundles.TRIES
+
+
 def refused(said):
     return pytest.raises(EngineFailed, match=said)
 
