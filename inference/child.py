@@ -6,6 +6,12 @@ pipeline.sync();
 {"op": "cancel", "id"}; end of input: exit. Out: "ready" once, then "progress", and for each sync
 exactly one "done" or "failed". One sync at a time, in the order they come. A cancel is heard while
 one runs, or waits; one that comes too late changes nothing.
+
+An order may come before "ready": it is answered by a "progress" of the stage "load", and worked on
+when the model is there. Where "segments" names a folder, {"event": "segment", "id", "number"} tells
+of each piece that this sync has made, when its file and its record are in place: both can be copied
+from then on. A folder may hold pieces of an earlier sync of the same files, wherever those lay
+then. However a sync ends, what has a record there is whole.
 """
 
 import argparse
@@ -55,7 +61,8 @@ class Child:
         self._input, self._output = orders, output
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._canceled: set[str] = set()
-        self._speaking = threading.Lock()
+        self._speaking = threading.RLock()
+        self._loading = True
 
     def serve(self, bundle: Path | None, device: str) -> int:
         """Load the model, then work until the input ends. 1 if the model can't be loaded."""
@@ -65,7 +72,9 @@ class Child:
         except EngineError as error:
             self._failed(None, error)
             return 1
-        self._say("ready", model=model.describe())
+        with self._speaking:
+            self._loading = False
+            self._say("ready", model=model.describe())
         while (order := self._orders.get()) is not None:
             self._work(model, order)
         return 0
@@ -88,12 +97,18 @@ class Child:
                 if order["op"] == "cancel":
                     self._canceled.add(str(order["id"]))
                 else:
-                    self._orders.put(order)
+                    self._take(order)
             except (ValueError, KeyError, TypeError):
                 self._failed(None, BadOption("An order that is no JSON object with op and id."))
         self._orders.put(None)
         # The parent has gone, or wants this to end: a sync that still runs must not outlive it.
         self._canceled.add("*")
+
+    def _take(self, order: Order) -> None:
+        with self._speaking:
+            if self._loading:
+                self._say("progress", id=order.get("id"), stage="load", done=0, total=None)
+        self._orders.put(order)
 
     def _work(self, model: Any, order: Order) -> None:
         identity = order.get("id")
@@ -128,6 +143,7 @@ class Child:
             part=_part(order.get("part")),
             report=_path("report", order.get("report")),
             segments=_path("segments", order.get("segments")),
+            on_segment=lambda number: self._say("segment", id=identity, number=number),
             most_seconds=_most_seconds(order.get("most_seconds")),
         )
         return result.to_mapping()

@@ -35,6 +35,7 @@ from inference.windows import Cutter, Layer, Voice
 
 OnProgress = Callable[[str, int, int | None], None]
 ShouldCancel = Callable[[], bool]
+OnSegment = Callable[[int], None]
 FACES = "faces.json"
 FRAMES_OF_NEWS = 100  # looked at for faces, until it is told that the run goes on
 
@@ -50,6 +51,7 @@ def sync(
     on_progress: OnProgress | None = None,
     should_cancel: ShouldCancel | None = None,
     segments: Path | None = None,
+    on_segment: OnSegment | None = None,
     part: Seconds | None = None,
     report: Path | None = None,
     most_seconds: int | None = None,
@@ -62,7 +64,9 @@ def sync(
     there is none.
 
     segments: a folder that keeps the finished parts of the result, made if it isn't there; a run
-    that finds some of the same inputs, options and model there goes on after them. part: from and
+    that finds some of the same inputs, options and model there goes on after them. on_segment: told
+    the number of each one that this run has made, from another thread, when file and record are in
+    place; an error that it raises ends the run. part: from and
     to, in seconds of the result: make only the frames that begin there anew, with these options,
     and join them with the earlier result in `segments`, whose other frames stay as they are.
     report: where the report goes; faces.json is laid beside it. most_seconds: a sound that decodes
@@ -74,7 +78,13 @@ def sync(
     try:
         with tempfile.TemporaryDirectory(prefix="sync-", dir=workdir) as folder:
             run = Run(
-                network_of(model), options, Path(folder), on_progress, should_cancel, most_seconds
+                network_of(model),
+                options,
+                Path(folder),
+                on_progress,
+                should_cancel,
+                on_segment,
+                most_seconds,
             )
             result = run.sync(video, audio, out, segments, part)
             deliver(result, run.film, report)
@@ -104,6 +114,7 @@ class Run:
     folder: Path
     on_progress: OnProgress | None = None
     should_cancel: ShouldCancel | None = None
+    on_segment: OnSegment | None = None
     most_seconds: int | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
 
@@ -138,7 +149,7 @@ class Run:
             yield Shelf(own)
             return
         folder.mkdir(exist_ok=True)
-        shelf = Shelf(folder)
+        shelf = Shelf(folder, self.on_segment)
         with shelf.locked():
             yield shelf
 
@@ -218,7 +229,7 @@ class Run:
                 making.clear()
                 raise scout.no_face()
             _keep(made, making, shelf)
-            shelf.close(segments[-1].first + segments[-1].frames, job.edits)
+            shelf.close(segments[-1], job.edits)
             self._tell("finish", 0, 1)
             with self.watch("finish"):
                 files = [shelf.file(segment.number) for segment in segments]

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -156,11 +156,28 @@ class Segment:
         return self.start * tick, self.end * tick
 
 
-class Shelf:
-    """The folder of the pieces of one result."""
+def by_content(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's mapping with hashes in the place of paths: files may lie elsewhere by now."""
+    sounds, options = dict(recipe["sounds"]), dict(recipe["options"])
+    if isinstance(options["face"], list):
+        options["face"] = [
+            turn | {"sound": sounds[turn["sound"]] if turn["sound"] else None}
+            for turn in options["face"]
+        ]
+    return {**recipe, "options": options, "sounds": sorted(sounds.values())}
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    with suppress(TypeError, KeyError, AttributeError):
+        return by_content(one) == by_content(other)
+    return False
+
+
+class Shelf:
+    """The folder of the pieces of one result. on_put: told the number of each that is in place."""
+
+    def __init__(self, folder: Path, on_put: Callable[[int], None] | None = None) -> None:
+        self.folder, self._on_put = folder, on_put
 
     def file(self, number: int) -> Path:
         return self.folder / f"{number:05d}.mp4"
@@ -190,7 +207,7 @@ class Shelf:
         mapping = recipe.to_mapping()
         segments = []
         for segment in self._chain():
-            if segment.recipe != mapping or segment.edits:
+            if not _alike(segment.recipe, mapping) or segment.edits:
                 break
             segments.append(segment)
         return segments
@@ -204,7 +221,8 @@ class Shelf:
         if not segments or ending.get("frames") != frames:
             raise BadOption(f"{self.folder} has no whole earlier result.")
         try:
-            base = Recipe.from_mapping(segments[0].recipe)
+            # Of the piece made last, whose files lie where that run found them.
+            base = Recipe.from_mapping(segments[-1].recipe)
             edits = [Edit.from_mapping(edit) for edit in ending["edits"]]
         except (TypeError, KeyError, ValueError, BadOption):
             raise BadOption(f"{self.folder} has no earlier result that can be read.") from None
@@ -214,7 +232,7 @@ class Shelf:
             == [json.dumps(edit.to_mapping()) for edit in edits if edit.touches(*each.span)]
             for each in segments
         )
-        if not known or any(segment.recipe != segments[0].recipe for segment in segments):
+        if not known or not all(_alike(segment.recipe, segments[0].recipe) for segment in segments):
             raise BadOption(f"The pieces in {self.folder} belong to several results.")
         if base.common() != recipe.common():
             raise BadOption(
@@ -228,17 +246,29 @@ class Shelf:
         self.record(segment.number).unlink(missing_ok=True)
         move(made, self.file(segment.number))
         _write(self.record(segment.number), asdict(segment))
+        if self._on_put:
+            self._on_put(segment.number)
 
-    def close(self, frames: int, edits: Sequence[Edit] = ()) -> None:
-        """The result has no more frames than that."""
+    def close(self, last: Segment, edits: Sequence[Edit] = ()) -> None:
+        """The result ends with that piece. What a longer one has left behind it goes."""
+        for number, path in self._pieces():
+            if number > last.number:
+                path.unlink(missing_ok=True)
+        frames = last.first + last.frames
         told = [edit.to_mapping() for edit in edits]
         _write(self._ending, {"version": VERSION, "frames": frames, "edits": told})
 
     def clear(self) -> None:
         """Remove all pieces and records."""
-        for path in self.folder.glob("*"):
-            if re.fullmatch(r"\d{5}\.(mp4|json|part)|complete\.(json|part)", path.name):
-                path.unlink(missing_ok=True)
+        pieces = [path for _, path in self._pieces()]
+        for path in (*pieces, self._ending, self._ending.with_suffix(".part")):
+            path.unlink(missing_ok=True)
+
+    def _pieces(self) -> list[tuple[int, Path]]:
+        """All files of pieces, whole or not, with their numbers; a piece's record comes first."""
+        names = sorted(path.name for path in self.folder.iterdir())
+        found = (re.fullmatch(r"(\d{5})\.(json|mp4|part)", name) for name in names)
+        return [(int(match[1]), self.folder / match[0]) for match in found if match]
 
     def _chain(self) -> Iterator[Segment]:
         """Pieces in order, as long as each follows from the one before and is what it was."""

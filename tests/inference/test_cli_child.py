@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,72 @@ def test_report_segments_and_a_part_are_had_by_asking(child, order, tmp_path):
     assert (done["event"], done["result"]["frames"]) == ("done", 20)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["options"]["parts"][0]["to"] == "1/2"
+
+
+@pytest.fixture(scope="module")
+def attempts(bundle, tmp_path_factory):
+    """A folder of pieces, and what the child said: of an order canceled after its first piece, of
+    the same files laid elsewhere, and of those without a folder."""
+    running = Running(bundle)
+    folder = tmp_path_factory.mktemp("attempts")
+    video = clips.film(folder / "a.mp4", clips.faces(40, *SIZE))
+    voice = clips.sound(folder / "a.wav", 13.0)
+    said = {}
+    for name in ("first", "second", "alone"):
+        (place := folder / name).mkdir()
+        paths = {
+            "video": shutil.copy(video, place / f"{name}.mp4"),
+            "audio": shutil.copy(voice, place / f"{name}.wav"),
+            "out": place / "out.mp4",
+            "workdir": place,
+        }
+        if name != "alone":
+            paths["segments"] = folder / "pieces"
+        order = {key: str(path) for key, path in paths.items()}
+        running.say(op="sync", id=name, options={"steps": 20}, **order)
+        said[name] = listened(running, stops=name == "first")
+        if name == "first":
+            left = sorted(path.name for path in (folder / "pieces").iterdir())
+    running.close()
+    return left, said
+
+
+def listened(running, stops):
+    """All events of an order, which is canceled after its first piece if it stops."""
+    events = [running.hear("progress", "segment", "done", "failed")]
+    while events[-1]["event"] not in ("done", "failed"):
+        if stops and events[-1]["event"] == "segment":
+            running.say(op="cancel", id=events[-1]["id"])
+        events.append(running.hear("progress", "segment", "done", "failed"))
+    return events
+
+
+def pieces_told(events):
+    return [event["number"] for event in events if event["event"] == "segment"]
+
+
+def test_an_order_that_is_canceled_has_told_of_each_piece_that_it_leaves(attempts):
+    left, said = attempts
+    assert said["first"][-1]["code"] == "canceled"
+    assert pieces_told(said["first"]) == [0]
+    assert left == ["00000.json", "00000.mp4"]
+
+
+def test_the_next_attempt_goes_on_after_pieces_of_the_same_files_at_other_paths(attempts):
+    _, said = attempts
+    assert pieces_told(said["second"]) == [1]
+    assert said["second"][-1]["result"]["sha256"] == said["alone"][-1]["result"]["sha256"]
+    assert pieces_told(said["alone"]) == []
+
+
+def test_an_order_that_finds_the_model_loading_is_told_so(bundle, order):
+    running = Running(bundle)
+    running.say(**order("one"))
+    told = running.hear("progress", "ready")
+    assert (told["event"], told["id"], told["stage"]) == ("progress", "one", "load")
+    assert running.hear("ready", "done")["event"] == "ready"
+    assert running.hear("done", "failed")["event"] == "done"
+    assert running.close() == 0
 
 
 def test_a_line_that_is_no_order_is_answered(child):

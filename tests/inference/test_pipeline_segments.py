@@ -12,6 +12,7 @@ from inference.checkpoint import load_bundle
 from inference.job import anew, recipe_of
 from inference.media.segment import SegmentWriter
 from inference.networks import LatentSync
+from inference.options import Turn
 from inference.pipeline import sync
 from tests.inference import clips, models
 from tests.inference.runs import PLAIN, SIZE, Tinted
@@ -191,33 +192,102 @@ def test_a_machine_without_room_for_a_process_is_not_taken_for_another_run(tmp_p
         raise BlockingIOError("fork")
 
 
+def put_on(shelf, number, recipe, **more):
+    """A piece of sixteen frames, in a file that is none of a film."""
+    (made := shelf.folder / "made").write_bytes(b"film")
+    piece = segments.Segment(
+        number=number,
+        first=16 * number,
+        frames=16,
+        tick="1/25",
+        start=16 * number,
+        last=16 * number + 15,
+        end=16 * number + 16,
+        sha256=segments.sha256_of(made),
+        size_bytes=4,
+        recipe=recipe.to_mapping(),
+        **more,
+    )
+    shelf.put(piece, made)
+    return piece
+
+
+def test_a_shorter_result_leaves_no_piece_of_a_longer_one(whole, shelf):
+    (shelf.folder / "00007.part").write_bytes(b"of a run that was killed")
+    (shelf.folder / "00007.txt").write_text("somebody else's")
+    pieces = shelf.finished(whole[1])
+    shelf.close(pieces[1])
+    left = sorted(path.name for path in shelf.folder.iterdir() if path.name > "00001.z")
+    assert left == ["00007.txt", "complete.json"]
+    assert shelf.finished(whole[1]) == pieces[:2]
+    assert shelf.earlier(whole[1]).segments == pieces[:2]
+
+
+def test_each_piece_is_told_when_file_and_record_are_in_place(run, tmp_path):
+    told = []
+
+    def on_segment(number):
+        told.append(number)
+        record = json.loads((tmp_path / "segments" / f"{number:05d}.json").read_text())
+        file = tmp_path / "segments" / f"{number:05d}.mp4"
+        assert segments.sha256_of(file) == record["sha256"]
+
+    with pytest.raises(errors.Canceled):
+        run(stopped_at(48), on_segment=on_segment)
+    finished = list(told)
+    assert finished == list(range(len(finished)))
+    run(on_segment=on_segment)
+    assert told == [0, 1, 2, 3]  # those that were there are not told again
+    told.clear()
+    run(
+        options=replace(BASE, seed=40),
+        part=(Fraction("0.5"), Fraction("0.9")),
+        on_segment=told.append,
+    )
+    assert told == [0, 1]
+
+
+def test_a_piece_that_nobody_can_be_told_of_ends_the_run(run):
+    def on_segment(number):
+        raise OSError("gone")
+
+    with pytest.raises(errors.EngineFault):
+        run(on_segment=on_segment)
+
+
+def test_a_run_that_is_stopped_leaves_whole_pieces_and_nothing_else(run, pair, tmp_path):
+    with pytest.raises(errors.Canceled):
+        run(stopped_at(48))
+    folder = tmp_path / "segments"
+    pieces = segments.Shelf(folder).finished(recipe_of(*pair, BASE, Tinted()))
+    names = [f"{piece.number:05d}.{kind}" for piece in pieces for kind in ("json", "mp4")]
+    assert sorted(path.name for path in folder.iterdir()) == names
+
+
+def test_a_speakers_sound_that_lies_elsewhere_by_now_is_the_same_sound(tmp_path):
+    def recipe(path, content):
+        face = (Turn(0, 0.0, 1.0, path), Turn(1, 1.0))
+        options = replace(BASE, face=face)
+        return segments.Recipe("a", "b", {path: content}, options, {}, "cpu")
+
+    shelf = segments.Shelf(tmp_path)
+    put_on(shelf, 0, recipe("one/b.wav", "c"))
+    shelf.close(put_on(shelf, 1, recipe("two/b.wav", "c")))
+    assert len(shelf.finished(recipe("three/b.wav", "c"))) == 2
+    assert shelf.finished(recipe("two/b.wav", "d")) == []
+    assert shelf.earlier(recipe("three/b.wav", "c")).recipe.sounds == {"two/b.wav": "c"}
+
+
 def test_a_run_that_was_stopped_within_parts_made_anew_left_no_whole_result(tmp_path):
     shelf = segments.Shelf(tmp_path)
     recipe = segments.Recipe("a", "b", {}, BASE, {}, "cpu")
     edit = segments.Edit(Fraction(0), Fraction(2), BASE)
 
     def put(number, *edits):
-        (made := tmp_path / "made").write_bytes(b"film")
-        shelf.put(
-            segments.Segment(
-                number=number,
-                first=16 * number,
-                frames=16,
-                tick="1/25",
-                start=16 * number,
-                last=16 * number + 15,
-                end=16 * number + 16,
-                sha256=segments.sha256_of(made),
-                size_bytes=4,
-                recipe=recipe.to_mapping(),
-                edits=[each.to_mapping() for each in edits],
-            ),
-            made,
-        )
+        return put_on(shelf, number, recipe, edits=[each.to_mapping() for each in edits])
 
     put(0, edit)
-    put(1, edit)
-    shelf.close(32, [edit])
+    shelf.close(put(1, edit), [edit])
     assert len(shelf.earlier(recipe).edits) == 1
     put(0)
     with pytest.raises(errors.BadOption, match="several results"):
