@@ -12,6 +12,7 @@ import dramatiq
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
+from messaging.crashpoints import crash_point
 from messaging.errors import NotOurs, PutBack
 from messaging.queues import is_fifo
 from messaging.received import Received, decode
@@ -50,7 +51,7 @@ class Consumer(dramatiq.Consumer):
         """Delete the message: the actor returned, so whatever it stood for is recorded."""
         try:
             if not message.lost:
-                self.broker.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)
+                self._delete(message)
         except (ClientError, BotoCoreError) as problem:
             # Expired handle, throttling, no network. The next receiver finds the work done.
             log.warning("message_not_deleted", **self._names(message), problem=str(problem))
@@ -122,6 +123,12 @@ class Consumer(dramatiq.Consumer):
         )
         self.slots.take(received.receipt)
         self.messages.append(received)
+        crash_point("message.received")
+
+    def _delete(self, message: Received) -> None:
+        crash_point("message.before_delete")
+        self.broker.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)
+        crash_point("message.deleted")
 
     def _delay(self, message: Received) -> int:
         if isinstance(message.exception, PutBack) and message.exception.delay_seconds is not None:

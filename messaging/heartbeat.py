@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
+from messaging.crashpoints import crash_point
 from messaging.received import Received
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,7 @@ class Hold:
         return not self.lost
 
     def _extend(self, now: float) -> None:
+        crash_point("hold.before")
         try:
             self._client.change_message_visibility(
                 QueueUrl=self._message.queue_url,
@@ -77,6 +79,7 @@ class Hold:
             self._failed(now, problem, gone=False)
         else:
             self._renewed(now)
+            crash_point("hold.extended")
 
     def _renewed(self, at: float) -> None:
         self._due = at + self._every

@@ -72,6 +72,8 @@ def _claim() -> list[OutboxMessage]:
         OutboxMessage.objects.filter(id__in=[message.id for message in batch]).update(
             claimed_until=Now() + CLAIM, send_attempts=F("send_attempts") + 1
         )
+    if batch:
+        crash_point("outbox.claimed")
     return batch
 
 
@@ -100,6 +102,7 @@ def _send(broker: Broker, message: OutboxMessage) -> bool:
         OutboxMessage.objects.filter(id=message.id).update(
             sent_at=Now(), claimed_until=None, last_error=""
         )
+    crash_point("outbox.marked")
     return True
 
 
