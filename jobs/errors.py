@@ -42,6 +42,30 @@ class NotCancelable(JobError):
         super().__init__(f"Job {job.id} has {job.state}; only an unfinished job can be canceled.")
 
 
+class NotRetryable(JobError):
+    code = "job_not_failed"
+
+    def __init__(self, job: Any) -> None:
+        super().__init__(f"Job {job.id} is {job.state}; only a failed job can be tried again.")
+
+
+class UploadGone(JobError):
+    code = "upload_gone"
+    hint = "Upload the file again and submit a new job."
+
+    def __init__(self, upload: Any) -> None:
+        super().__init__(f"The {upload.kind} {upload.name!r} of this job is no longer kept.")
+        self.upload_id = upload.id
+
+
+class BadDeadline(JobError):
+    code = "bad_deadline"
+    hint = "Name a moment in the future with its zone, such as 2026-12-01T18:00:00Z."
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
 class NotFinished(JobError):
     code = "job_not_finished"
     hint = "Ask /status/{id} until the state is succeeded."

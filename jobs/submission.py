@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,19 +14,27 @@ from inference.errors import BadOption
 from inference.options import SyncOptions
 from jobs.clock import database_now
 from jobs.errors import (
+    BadDeadline,
     BadJobOption,
     IdempotencyKeyReused,
     TooManyWaiting,
     UnknownUpload,
+    UploadGone,
     UploadNotReady,
 )
 from jobs.models import Job, Upload, UploadKind, UploadState
+from messaging.crashpoints import crash_point
 from messaging.outbox import enqueue
 from tenants import audit
 from tenants.context import acted_for, current_tenant
 from tenants.models import Limits
 
 CHOSEN_BY_USERS = ("steps", "guidance", "seed")
+LONGEST_DEADLINE = timedelta(days=30)
+SAME_IN_A_RETRY = (
+    *("tenant_id", "video", "audio", "options", "priority", "project", "consent_note"),
+    *("api_key_id", "member_id", "request_sha256"),
+)
 
 
 @transaction.atomic
@@ -41,13 +49,14 @@ def submit(
     project: str = "",
     consent_note: str = "",
     priority: int = 0,
+    deadline: datetime | None = None,
     idempotency_key: str | None = None,
 ) -> tuple[Job, bool]:
     """Record a job of the tenant that is acted for, and ask for its files to be looked at.
 
     The second value is True when the idempotency key was seen before with the same request: then
     the job is the first one's. Raises IdempotencyKeyReused, UnknownUpload, UploadNotReady,
-    BadJobOption, TooManyWaiting.
+    BadJobOption, BadDeadline, TooManyWaiting.
     """
     chosen = checked_options(options)
     video = _ready(video_id, UploadKind.VIDEO)
@@ -59,12 +68,13 @@ def submit(
         "project": project,
         "consent_note": consent_note,
         "priority": priority,
+        **({"deadline": deadline.astimezone(UTC).isoformat()} if deadline else {}),
     }
     fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     if idempotency_key and (first := _first_with(idempotency_key, fingerprint)):
         return first, True
-    _refuse_too_many()
-    job = Job.objects.create(
+    _check_deadline(deadline)
+    job = Job(
         tenant_id=acted_for(),
         video=video,
         audio=audio,
@@ -76,11 +86,34 @@ def submit(
         consent_note=consent_note,
         priority=priority,
         idempotency_key=idempotency_key,
+        deadline=deadline,
         request_sha256=fingerprint,
     )
+    return _accept(job), False
+
+
+def repeat(failed: Job, *, by: str) -> Job:
+    """A new job with the files and the choices of one that has failed; nothing is sent again.
+
+    Its deadline is the old one's if that is still to come. Raises UploadGone, TooManyWaiting.
+    """
+    for upload in (failed.video, failed.audio):
+        if upload.state != UploadState.READY:
+            raise UploadGone(upload)
+    same = {name: getattr(failed, name) for name in SAME_IN_A_RETRY}
+    ahead = failed.deadline is not None and failed.deadline > database_now()
+    deadline = failed.deadline if ahead else None
+    return _accept(Job(**same, deadline=deadline, submitted_by=by, retry_of=failed))
+
+
+def _accept(job: Job) -> Job:
+    _refuse_too_many(job.tenant_id)
+    job.save(force_insert=True)
     ask_for_probe(job)
-    audit.note("job.submitted", str(job.id), by=submitted_by)
-    return job, False
+    audit.note("job.submitted", str(job.id), by=job.submitted_by, tenant_id=job.tenant_id)
+    crash_point("submit.before_commit")
+    transaction.on_commit(lambda: crash_point("submit.committed"))
+    return job
 
 
 def checked_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +160,17 @@ def _first_with(idempotency_key: str, fingerprint: str) -> Job | None:
     return first
 
 
-def _refuse_too_many() -> None:
-    limit = Limits.objects.get().jobs_waiting
-    if Job.objects.unfinished().count() >= limit:
+def _check_deadline(deadline: datetime | None) -> None:
+    if deadline is None:
+        return
+    now = database_now()
+    if deadline <= now:
+        raise BadDeadline("The deadline has passed already.")
+    if deadline > now + LONGEST_DEADLINE:
+        raise BadDeadline(f"A deadline is at most {LONGEST_DEADLINE.days} days ahead.")
+
+
+def _refuse_too_many(tenant_id: UUID) -> None:
+    limit = Limits.objects.get(tenant_id=tenant_id).jobs_waiting
+    if Job.objects.unfinished().filter(tenant_id=tenant_id).count() >= limit:
         raise TooManyWaiting(limit)

@@ -2,6 +2,7 @@
 
 from jobs.models.attempt import Attempt, Outcome
 from jobs.models.job import TERMINAL, Job, State
+from jobs.models.segment import Segment
 from jobs.models.upload import Upload, UploadKind, UploadState
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Attempt",
     "Job",
     "Outcome",
+    "Segment",
     "State",
     "Upload",
     "UploadKind",

@@ -11,12 +11,14 @@ class Outcome(models.TextChoices):
     RELEASED = "released"
     LOST = "lost"
     CANCELED = "canceled"
+    EXPIRED = "expired"
 
 
 class Attempt(TenantOwned):
     """One worker's try at a job. Alive while `ended_at` is empty and the lease has not run out.
 
-    Every later write names the fence; the lease is in database time.
+    Every later write names the fence; the lease is in database time. What has ended never changes
+    again: a trigger sees to it.
     """
 
     job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="attempts")
@@ -38,6 +40,7 @@ class Attempt(TenantOwned):
         constraints = [
             models.UniqueConstraint(fields=["job", "number"], name="attempts_are_numbered"),
             models.UniqueConstraint(fields=["job", "fence"], name="one_attempt_a_fence"),
+            models.UniqueConstraint(fields=["job", "id"], name="an_attempt_has_one_job"),
             models.UniqueConstraint(
                 fields=["job"], condition=Q(ended_at__isnull=True), name="one_live_attempt_a_job"
             ),

@@ -69,7 +69,16 @@ class Job(TenantOwned):
     unheard_since = models.DateTimeField(
         null=True, blank=True, help_text="Its messages have died since then; nobody began it."
     )
+    dead_letters = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="How many of them, since somebody last heard of it."
+    )
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    deadline = models.DateTimeField(
+        null=True, blank=True, help_text="What has not ended by then has failed."
+    )
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="retries"
+    )
 
     queued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -100,6 +109,7 @@ class Job(TenantOwned):
                 condition=Q(idempotency_key__isnull=False),
                 name="one_job_an_idempotency_key",
             ),
+            models.UniqueConstraint(fields=["tenant", "retry_of"], name="one_retry_a_job"),
             models.UniqueConstraint(
                 fields=["tenant", "lane"],
                 condition=Q(lane__isnull=False),
@@ -150,6 +160,13 @@ class Job(TenantOwned):
                 condition=Q(state__in=["validating", "queued", "processing"]),
                 name="jobs_unfinished",
             ),
+            models.Index(
+                fields=["deadline"],
+                condition=Q(
+                    state__in=["validating", "queued", "processing"], deadline__isnull=False
+                ),
+                name="deadlines_that_may_pass",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -163,6 +180,11 @@ class Job(TenantOwned):
     @property
     def is_final(self) -> bool:
         return self.state in TERMINAL
+
+    @property
+    def retried_by(self) -> "Job | None":
+        """The job that was made in its place after it had failed."""
+        return self.retries.first()
 
     @property
     def result_seconds(self) -> Fraction | None:
