@@ -92,6 +92,7 @@ def record_segments(attempt_id: UUID, *, fence: int, segments: Sequence[StoredSe
     """
     attempt, _ = owned(attempt_id, fence)
     keep_segments(attempt, segments)
+    transaction.on_commit(lambda: crash_point("segment.recorded"))
 
 
 def keep_segments(attempt: Attempt, segments: Sequence[StoredSegment]) -> None:
