@@ -1,8 +1,10 @@
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from messaging.ids import new_id
+
+DUE_AT = Coalesce("not_before", "created_at")
 
 
 class OutboxMessage(models.Model):
@@ -36,8 +38,9 @@ class OutboxMessage(models.Model):
             ),
         ]
         indexes = [
-            # What the dispatcher looks for every second; sent rows are not in it.
-            models.Index(fields=["id"], condition=Q(sent_at=None), name="outbox_unsent"),
+            # What the dispatcher looks for every second: sent rows are not in it, and what is to
+            # be sent later comes after what is due, however much of it there is.
+            models.Index(DUE_AT, "id", condition=Q(sent_at=None), name="outbox_due"),
             models.Index(
                 fields=["sent_at"], condition=Q(sent_at__isnull=False), name="outbox_sent"
             ),

@@ -8,12 +8,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.db.models.lookups import LessThanOrEqual
 from django.utils.module_loading import import_string
 
 from messaging.broker import Broker
 from messaging.crashpoints import crash_point
 from messaging.errors import UnknownQueue
-from messaging.models import OutboxMessage
+from messaging.models import DUE_AT, OutboxMessage
 
 log = structlog.get_logger(__name__)
 
@@ -66,9 +67,9 @@ def _claim() -> list[OutboxMessage]:
     commit in another order than that of their ids."""
     with operating("send the outbox"):
         free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
-        due = Q(not_before=None) | Q(not_before__lte=Now())
+        due = LessThanOrEqual(DUE_AT, Now())
         rows = OutboxMessage.objects.select_for_update(skip_locked=True)
-        batch = list(rows.filter(free, due, sent_at=None).order_by("id")[:BATCH])
+        batch = list(rows.filter(free, due, sent_at=None).order_by(DUE_AT, "id")[:BATCH])
         OutboxMessage.objects.filter(id__in=[message.id for message in batch]).update(
             claimed_until=Now() + CLAIM, send_attempts=F("send_attempts") + 1
         )
