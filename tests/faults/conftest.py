@@ -14,7 +14,8 @@ from jobs.models import TERMINAL, Attempt, Job
 from tenants import people
 from tenants.context import acting_for, as_operator
 from tenants.models import Tenant
-from tests.faults.house import House
+from tests.faults.house import House, environment
+from tests.faults.processes import Warm
 
 BYTES = b"the stub looks at no picture" * 99
 
@@ -60,9 +61,16 @@ class Submitted:
             lifecycle.cancel(self.id, by="a test")
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    parent = Warm(environment())
+    yield parent
+    parent.stop()
+
+
 @pytest.fixture
-def house(transactional_db, tmp_path: Path, request) -> Iterator[House]:
-    house = House(tmp_path, database_url())
+def house(transactional_db, warm: Warm, tmp_path: Path, request) -> Iterator[House]:
+    house = House(tmp_path, warm, database_url())
     yield house
     house.stop()
     if request.session.testsfailed:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults import promise
-from tests.faults.house import until
+from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -25,7 +25,7 @@ def test_a_message_that_the_queue_forgot_is_dispatched_again(house, submit):
     queues = house.start_queues()
     house.start("dispatcher")
     job = submit()
-    until(lambda: house.waiting("lipsync.fifo") == 1, "the message is sent")
+    until(lambda: house.queues.waiting("lipsync.fifo") == 1, "the message is sent")
     queues.kill()
     house.start_queues()
     house.start("gpu-worker")

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tests.faults import promise
-from tests.faults.house import until
+from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -62,12 +62,15 @@ def test_a_queue_server_restarted_costs_no_computed_minute(house, submit):
 def test_a_worker_killed_between_the_commit_and_the_deletion_of_the_message(house, submit):
     house.start_queues()
     house.start("dispatcher")
-    worker = house.start("gpu-worker", VISEME_CRASH_AT="lipsync.succeeded")
+    worker = house.start("gpu-worker", VISEME_CRASH_AT="succeed.committed")
     job = submit()
     until(lambda: not worker.alive, "the worker kills itself")
     assert job.state == "succeeded"
     house.start("gpu-worker")
-    until(lambda: house.waiting("lipsync.fifo") == 0, "the message is received again and deleted")
+    until(
+        lambda: house.queues.waiting("lipsync.fifo") == 0,
+        "the message is received again and deleted",
+    )
     assert promise.broken(job.id) == []
     assert job.attempts == 1
 
@@ -101,7 +104,7 @@ def test_a_worker_that_slept_past_its_lease_writes_nothing(house, submit):
     until(job.has_ended, "another worker ends the job")
     before = job.result
     sleeper.signal(signal.SIGCONT)
-    until(lambda: "lease_lost" in house.said(), "the sleeper learns that it is late")
+    until(lambda: "NotOurs" in house.said(), "the sleeper learns that it is late")
     assert promise.broken(job.id) == []
     assert job.result == before and job.state == "succeeded"
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults import promise
 from tests.faults.conftest import submit_files
-from tests.faults.house import until
+from tests.faults.processes import until
 
 pytestmark = [
     pytest.mark.long,

@@ -5,7 +5,7 @@ import pytest
 from messaging.ids import new_id
 from tests.faults import promise
 from tests.faults.conftest import submit_files
-from tests.faults.house import until
+from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -39,8 +39,8 @@ def test_a_dead_letter_sends_its_job_out_once_more(house, submit):
     house.start_queues()
     house.start("dispatcher", DISPATCH_LOST_SECONDS="600")
     job = submit()
-    until(lambda: house.waiting("lipsync.fifo") == 1, "the message is sent")
-    house.receive_in_vain("lipsync.fifo", times=3)
+    until(lambda: house.queues.waiting("lipsync.fifo") == 1, "the message is sent")
+    house.queues.receive_in_vain("lipsync.fifo", times=3)
     house.start("task-worker")
     house.start("gpu-worker")
     until(job.has_ended, "the job ends")
@@ -53,11 +53,11 @@ def test_a_dead_letter_of_an_earlier_dispatch_changes_nothing(running, submit):
     job = submit()
     until(lambda: job.percent > 5, "the job is under way")
     running.send("lipsync-dead", job.id, job.tenant_id, dispatch=0)
-    until(lambda: running.waiting("lipsync-dead.fifo") == 0, "the dead letter is read")
+    until(lambda: running.queues.waiting("lipsync-dead.fifo") == 0, "the dead letter is read")
     until(job.has_ended, "the job ends")
     assert (job.state, job.attempts) == ("succeeded", 1)
 
 
 def test_a_message_of_a_job_that_never_was_is_acknowledged(running, tenant):
     running.send("lipsync", new_id(), tenant.id, dispatch=1)
-    until(lambda: running.waiting("lipsync.fifo") == 0, "the message is deleted")
+    until(lambda: running.queues.waiting("lipsync.fifo") == 0, "the message is deleted")
