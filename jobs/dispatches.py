@@ -25,6 +25,13 @@ def is_unsent(job: Job) -> bool:
     return of(job).filter(actor=ACTORS[State(job.state)], sent_at=None).exists()
 
 
+def was_begun_since(job: Job, dispatch: int) -> bool:
+    """Whether an attempt began after this message of the job was written; yes if that is gone."""
+    written = of(job).filter(dedup_id=f"{job.id}/{dispatch}").values_list("created_at", flat=True)
+    moment = written.first()
+    return moment is None or job.attempts.filter(started_at__gte=moment).exists()
+
+
 def under_way(state: State, *, since: datetime) -> Exists:
     """For a filter of jobs in this state: a message is still to be sent, or was sent since then."""
     theirs = _with_payload_of(Cast(OuterRef("id"), TextField())).filter(actor=ACTORS[state])
