@@ -83,6 +83,19 @@ def test_functions_with_their_owners_rights_have_a_narrow_owner_and_a_fixed_sear
         assert any(setting.startswith("search_path=pg_catalog") for setting in config or []), name
 
 
+def test_no_function_with_its_owners_rights_is_open_to_everybody():
+    """Without an access list it would be: PostgreSQL lets PUBLIC call what is new."""
+    functions = rows(
+        "SELECT p.proname, a.grantee::regrole::text FROM pg_proc p "
+        "CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a "
+        "WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace AND a.grantee <> p.proowner"
+    )
+    application = {"viseme_app", "viseme_operator"}
+    for name in {name for name, _ in functions}:
+        may = {grantee for function, grantee in functions if function == name}
+        assert may - ({"viseme_scaler"} if name == "viseme_demand" else set()) == application, name
+
+
 def test_the_owner_of_the_lookups_reads_three_tables_and_writes_none():
     grants = rows(
         "SELECT relname, p FROM pg_class, unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) p "
@@ -91,6 +104,17 @@ def test_the_owner_of_the_lookups_reads_three_tables_and_writes_none():
     )
     wanted = ("tenants_apikey", "tenants_membership", "tenants_tenant")
     assert grants == [(table, "SELECT") for table in wanted]
+
+
+def test_of_jobs_the_owner_of_the_lookups_reads_what_is_counted_and_nothing_of_a_tenant():
+    columns = rows(
+        "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
+        "WHERE c.relkind = 'r' AND c.relname LIKE 'jobs_%' AND a.attnum > 0 AND NOT attisdropped "
+        "AND has_column_privilege('viseme_lookup', c.oid, a.attnum, 'SELECT')"
+    )
+    assert {"state", "lane"} <= {column for table, column in columns if table == "jobs_job"}
+    theirs = {"id", "tenant_id", "job_id", "project", "submitted_by", "consent_note", "result_key"}
+    assert theirs & {column for _, column in columns} == set()
 
 
 def test_no_view_shows_rows_with_its_owners_rights():
