@@ -8,10 +8,11 @@ from fractions import Fraction
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db import connection
 from django.db.models import Count, Q, Sum
 
 from billing.models import UsageRecord
-from jobs.models import Job, State, Upload, UploadState
+from jobs.models import Attempt, Job, State, Upload, UploadState
 from jobs.usage import OUTPUT_SECONDS
 from tenants.context import as_operator
 
@@ -34,6 +35,20 @@ def demand() -> Demand:
             processing=Count("id", filter=Q(state=State.PROCESSING)),
         )
     return Demand(**counts)
+
+
+def scaling_demand() -> int:
+    """What the autoscaler is told at this moment: jobs/scaling.py. In any context or none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT viseme_demand()")
+        number: int = cursor.fetchone()[0]
+    return number
+
+
+def workers_at_work() -> int:
+    """Workers with a job in hand; one that has none writes nothing into the database."""
+    with as_operator("count the workers"):
+        return Attempt.objects.filter(ended_at=None).values("worker").distinct().count()
 
 
 @dataclass

@@ -3,7 +3,9 @@
 `viseme_owner` owns the tables and migrates. `viseme_app` is what every process connects as: never
 superuser, never an owner, never past row-level security. `viseme_operator` sees all tenants; the
 application takes it with SET ROLE inside as_operator() and at no other time. `viseme_lookup` owns
-the SECURITY DEFINER functions that find what must be found before a tenant is known.
+the SECURITY DEFINER functions that find what must be found before a tenant is known, and those that
+count over all of them. `viseme_scaler` may call viseme_demand() and nothing else: the autoscaler's
+own role, which has the password, is made a member of it.
 
 On RDS: `manage.py create_roles` with the master user's address; it may be run again.
 """
@@ -14,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 LOGIN_ROLES = ("viseme_owner", "viseme_app")
-GROUP_ROLES = ("viseme_operator", "viseme_lookup")
+GROUP_ROLES = ("viseme_operator", "viseme_lookup", "viseme_scaler")
 READERS = ("viseme_app", "viseme_operator")
 # How long the application may keep others waiting, or wait: its transactions are short, and no
 # network call happens inside one. A process that hangs or is paused lets go of its locks by these.
@@ -62,7 +64,7 @@ def statements(database: str, app_password: str, owner_password: str) -> list[sq
         # Migrations hand the lookup functions over to their role.
         sql.SQL("GRANT viseme_lookup TO viseme_owner WITH INHERIT FALSE, SET TRUE").format(),
         sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name),
-        sql.SQL("GRANT CONNECT ON DATABASE {} TO viseme_app").format(name),
+        sql.SQL("GRANT CONNECT ON DATABASE {} TO viseme_app, viseme_scaler").format(name),
         sql.SQL("GRANT ALL ON DATABASE {} TO viseme_owner").format(name),
     ]
 
@@ -72,7 +74,7 @@ def schema_statements() -> list[sql.Composed]:
     everyone = sql.SQL(", ").join(map(sql.Identifier, READERS))
     return [
         sql.SQL("GRANT USAGE, CREATE ON SCHEMA public TO viseme_owner, viseme_lookup").format(),
-        sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(everyone),
+        sql.SQL("GRANT USAGE ON SCHEMA public TO {}, viseme_scaler").format(everyone),
         sql.SQL(
             "ALTER DEFAULT PRIVILEGES FOR ROLE viseme_owner IN SCHEMA public "
             "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}"

@@ -96,3 +96,11 @@ def test_an_owner_may_hand_a_function_to_the_role_of_the_lookups(server):
     with connect(server, "viseme_owner", "of-the-owner") as owner:
         owner.execute("CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE sql RETURN 1")
         owner.execute("ALTER FUNCTION one() OWNER TO viseme_lookup")
+
+
+def test_the_autoscaler_s_role_may_connect_and_make_nothing(server):
+    create_roles(server)
+    with connect(server, "viseme_owner", "of-the-owner") as owner:
+        asked = "SELECT has_database_privilege('viseme_scaler', 'shop', %s)"
+        may = [owner.execute(asked, [what]).fetchone()[0] for what in ("CONNECT", "TEMP", "CREATE")]
+    assert may == [True, False, False]

@@ -29,4 +29,5 @@ class Command(BaseCommand):
         roles.create(
             connect, app["NAME"], app_password=app["PASSWORD"], owner_password=owner["PASSWORD"]
         )
-        self.stdout.write("viseme_owner, viseme_app, viseme_operator and viseme_lookup are there.")
+        *most, last = (*roles.LOGIN_ROLES, *roles.GROUP_ROLES)
+        self.stdout.write(f"{', '.join(most)} and {last} are there.")
