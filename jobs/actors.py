@@ -51,9 +51,10 @@ def make_preview_dead(upload_id: str, tenant_id: str) -> None:
     log.warning("preview_given_up", upload_id=upload_id, tenant_id=tenant_id)
 
 
-@dramatiq.actor(broker=broker.shared(), queue_name="tasks", throws=EXPECTED)
+@dramatiq.actor(broker=broker.shared(), queue_name="previews", throws=EXPECTED)
 def sweep_files() -> None:
-    """Files that no row owns; for minutes, where there are many."""
+    """Files that no row owns; for minutes, where there are many. Beside the previews, of which a
+    process takes one message at a time: its other thread stays free for the looks at new jobs."""
     message = CurrentMessage.get_current_message()
     assert isinstance(message, Received)
     with held(supervisor.hold(message)):

@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from jobs import metrics, storage, uploads
 from jobs.errors import UploadClosed
+from jobs.folders import clear_leftovers
 from jobs.models import Attempt, Upload, UploadState
-from jobs.producing import clear_leftovers
 from messaging.outbox import enqueue
 from tenants.context import as_operator
 
@@ -38,7 +38,7 @@ Owned = Callable[[list[str]], set[str]]
 
 def ask() -> None:
     """The timer's part: a worker sweeps, since the storage must not be called here."""
-    enqueue("sweep_files", {}, queue="tasks", tenant_id=None)
+    enqueue("sweep_files", {}, queue="previews", tenant_id=None)
 
 
 def sweep(now: datetime | None = None) -> dict[str, int]:

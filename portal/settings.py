@@ -211,7 +211,7 @@ SQS_QUEUES = {
     "lipsync-dead": f"{lipsync.removesuffix('.fifo')}-dead.fifo",
     "tasks": tasks,
     "tasks-dead": f"{tasks}-dead",
-    "previews": previews,  # its dead letters go to the tasks'
+    "previews": previews,  # all long work, so the sweep too; its dead letters go to the tasks'
 }
 # Long work: a process takes one at a time, so that its other threads are free for short tasks.
 SQS_ONE_AT_A_TIME = {"previews"}
@@ -241,6 +241,7 @@ PROGRESS_SECONDS = number("PROGRESS_SECONDS", 2, 0.1, 60)
 JOB_STALL_SECONDS = number("JOB_STALL_SECONDS", 900, 10, 86400)
 DISPATCH_LOST_SECONDS = number("DISPATCH_LOST_SECONDS", 900 if PRODUCTION else 20, 1, 86400)
 RETRY_SECONDS = number("RETRY_SECONDS", 30, 0, 3600)
+CANCEL_SECONDS = number("CANCEL_SECONDS", 20, 0.1, 600)
 SHUTDOWN_GRACE_SECONDS = number("SHUTDOWN_GRACE_SECONDS", 0, 0, 86400)
 
 MODEL_BUNDLE = Path(env.str("MODEL_BUNDLE", str(BASE_DIR / "inference" / "demo" / "bundle")))

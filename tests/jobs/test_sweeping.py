@@ -142,6 +142,6 @@ def test_the_timer_asks_a_worker_and_calls_no_storage_itself():
     with as_operator("timer"):
         sweeping.ask()
         asked = OutboxMessage.objects.get()
-    assert (asked.actor, asked.queue, asked.payload) == ("sweep_files", "tasks", {})
+    assert (asked.actor, asked.queue, asked.payload) == ("sweep_files", "previews", {})
     with as_operator("look"):
         assert not Job.objects.exists()
