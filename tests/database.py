@@ -31,14 +31,19 @@ def server() -> Iterator[None]:
         yield
         return
     with Postgres(Path(environment.home()), durable=False) as postgres:
-        embedded_roles.prepare(postgres)
-        with postgres.connect() as connection:
-            connection.execute("ALTER ROLE viseme_owner CREATEDB")
-        for alias, role in (("default", "viseme_app"), ("owner", "viseme_owner")):
-            settings = environment.database(postgres.address(role))
-            told = {key: settings[key] for key in ("HOST", "PORT", "USER", "PASSWORD")}
-            connections[alias].settings_dict.update(told)
+        use(postgres)
         yield
+
+
+def use(postgres: Postgres) -> None:
+    """Make the product's roles on that server and point both aliases at it."""
+    embedded_roles.prepare(postgres)
+    with postgres.connect() as connection:
+        connection.execute("ALTER ROLE viseme_owner CREATEDB")
+    for alias, role in (("default", "viseme_app"), ("owner", "viseme_owner")):
+        settings = environment.database(postgres.address(role))
+        told = {key: settings[key] for key in ("HOST", "PORT", "USER", "PASSWORD")}
+        connections[alias].settings_dict.update(told)
 
 
 @contextmanager

@@ -57,7 +57,8 @@ class Attempt(TenantOwned):
                 fields=["lease_expires_at"],
                 condition=Q(ended_at__isnull=True),
                 name="leases_that_may_run_out",
-            )
+            ),
+            models.Index(fields=["tenant", "ended_at"], name="attempts_by_their_end"),
         ]
 
     def __str__(self) -> str:

@@ -20,11 +20,13 @@ class State(models.TextChoices):
 
 
 TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELED})
+UNFINISHED = (State.VALIDATING, State.QUEUED, State.PROCESSING)
 
 
 class JobQuerySet(models.QuerySet["Job"]):
     def unfinished(self) -> "JobQuerySet":
-        return self.exclude(state__in=TERMINAL)
+        # Not exclude(TERMINAL): the indexes of what is unfinished list the states like this.
+        return self.filter(state__in=UNFINISHED)
 
     def waiting(self) -> "JobQuerySet":
         """Queued without a lane: admission has not let them into the queue yet."""
@@ -151,14 +153,25 @@ class Job(TenantOwned):
         indexes = [
             models.Index(fields=["tenant", "-created_at", "-id"], name="a_tenants_jobs"),
             models.Index(
-                fields=["tenant", "-priority", "queued_at"],
+                fields=["tenant", "-priority", "queued_at", "id"],
                 condition=Q(state="queued", lane__isnull=True),
-                name="jobs_waiting_for_a_lane",
+                name="jobs_in_line_for_a_lane",
             ),
             models.Index(
-                fields=["state"],
+                fields=["tenant", "state"],
                 condition=Q(state__in=["validating", "queued", "processing"]),
-                name="jobs_unfinished",
+                name="jobs_unfinished_by_tenant",
+            ),
+            # What the reconciler asks for: those that wait for a lane are not in these.
+            models.Index(
+                fields=["dispatched_at"],
+                condition=Q(state="queued", lane__isnull=False),
+                name="dispatches_unheard",
+            ),
+            models.Index(
+                fields=["dispatched_at"],
+                condition=Q(state="validating"),
+                name="probes_unheard",
             ),
             models.Index(
                 fields=["deadline"],
