@@ -5,15 +5,14 @@ queue of its own, of which a worker takes one message at a time.
 """
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 
 from inference.errors import EngineError
 from inference.media import make_preview
 from jobs import storage
+from jobs.folders import work_folder
 from jobs.models import Upload
 from messaging.outbox import enqueue
 from tenants.context import acting_for
@@ -38,10 +37,9 @@ def make(upload_id: UUID, tenant_id: UUID) -> None:
         upload = Upload.objects.filter(id=upload_id, poster_key="").first()
     if upload is None:
         return
-    settings.WORK_ROOT.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="preview-", dir=settings.WORK_ROOT) as folder:
+    with work_folder("preview") as folder:
         try:
-            keys = _made(upload, Path(folder))
+            keys = _made(upload, folder)
         except EngineError as problem:
             if not problem.refusal:
                 raise

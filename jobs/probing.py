@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 
 from inference.errors import EngineError, MediaTooLarge, NoAudio, NoVideo
 from inference.media import MediaInfo, MediaLimits, probe
 from jobs import lifecycle, metrics, previews, storage
+from jobs.folders import work_folder
 from jobs.models import Job, State, Upload
 from tenants.context import acting_for
 from tenants.models import Limits
@@ -60,10 +59,9 @@ def _begin(job_id: UUID, tenant_id: UUID) -> Look | None:
 
 @contextmanager
 def _fetched(look: Look) -> Iterator[tuple[Path, Path]]:
-    settings.WORK_ROOT.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="probe-", dir=settings.WORK_ROOT) as folder:
-        video = storage.fetch(look.video.key, Path(folder) / "video")
-        yield video, storage.fetch(look.audio.key, Path(folder) / "audio")
+    with work_folder("probe") as folder:
+        video = storage.fetch(look.video.key, folder / "video")
+        yield video, storage.fetch(look.audio.key, folder / "audio")
 
 
 def _infos(look: Look, video: Path, audio: Path) -> tuple[MediaInfo, MediaInfo]:

@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
 from jobs import actors, metrics  # noqa: E402 - they need the apps
-from jobs.producing import clear_leftovers  # noqa: E402
+from jobs.folders import clear_leftovers  # noqa: E402
 from messaging.broker import shared  # noqa: E402
 
 
