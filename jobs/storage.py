@@ -5,13 +5,14 @@ here is called inside a transaction. A link to a folder's file is a signed token
 jobs/files.py answers, with Range, as S3 answers its own.
 """
 
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.core.files import File
@@ -38,6 +39,11 @@ SHOWN = {
     ".flac": "audio/flac",
 }
 BYTES = "application/octet-stream"
+OnBytes = Callable[[int], None]
+
+
+def unheard(count: int) -> None:
+    """For whoever does not ask how far it is."""
 
 
 def inputs() -> Storage:
@@ -57,33 +63,91 @@ def result_key(tenant_id: UUID, job_id: UUID, attempt_id: UUID) -> str:
     return f"{tenant_id}/{job_id}/{attempt_id}.mp4"
 
 
-def fetch(key: str, path: Path) -> Path:
-    """Copy an input to a local file, without holding it in memory."""
-    storage = inputs()
+def segment_keys(tenant_id: UUID, job_id: UUID, attempt_id: UUID, number: int) -> tuple[str, str]:
+    """Of a finished piece: its film, and what the engine noted beside it."""
+    name = f"{segments_prefix(tenant_id, job_id)}/{attempt_id}/{number:05d}"
+    return f"{name}.mp4", f"{name}.json"
+
+
+def segments_prefix(tenant_id: UUID, job_id: UUID) -> str:
+    return f"{tenant_id}/{job_id}/segments"
+
+
+def fetch(
+    key: str, path: Path, on_bytes: OnBytes = unheard, *, shelf: Storage | None = None
+) -> Path:
+    """Copy an object, an input unless told otherwise, to a local file without holding it in memory.
+
+    `on_bytes` hears how many more have come, from any thread; that of put() likewise.
+    """
+    storage = shelf or inputs()
     if is_folder(storage):
-        shutil.copyfile(storage.path(key), path)
+        with Path(storage.path(key)).open("rb") as source, path.open("wb") as target:
+            target.writelines(_counted(source, on_bytes))
     else:
-        bucket_of(storage).Object(key).download_file(str(path))
+        bucket_of(storage).Object(key).download_file(str(path), Callback=on_bytes)
     return path
 
 
-def put_result(file: Path, tenant_id: UUID, job_id: UUID, attempt_id: UUID) -> str:
+def put_result(
+    file: Path, tenant_id: UUID, job_id: UUID, attempt_id: UUID, on_bytes: OnBytes = unheard
+) -> str:
     key = result_key(tenant_id, job_id, attempt_id)
-    put(outputs(), key, file)
+    put(outputs(), key, file, on_bytes)
     return key
 
 
-def put(storage: Storage, key: str, file: Path) -> None:
-    """Store a local file under exactly this key, in place of what is there."""
+def put(storage: Storage, key: str, file: Path, on_bytes: OnBytes = unheard) -> None:
+    """Store a local file under exactly this key, in place of what is there; whole or not at all."""
     if not is_folder(storage):
         told = {"ContentType": content_type(key)}
-        bucket_of(storage).Object(key).upload_file(str(file), ExtraArgs=told)
+        bucket_of(storage).Object(key).upload_file(str(file), ExtraArgs=told, Callback=on_bytes)
         return
     storage.delete(key)
-    with file.open("rb") as content:
-        saved = storage.save(key, File(content))
+    try:
+        with file.open("rb") as content:
+            saved = storage.save(key, Counted(content, on_bytes))
+    except OSError:  # a full disk keeps what was written until then
+        storage.delete(key)
+        raise
     if saved != key:
         raise OSError(f"stored as {saved} instead of {key}")
+
+
+class Counted(File):
+    """A file that says how much of it was read."""
+
+    def __init__(self, file: BinaryIO, on_bytes: OnBytes) -> None:
+        super().__init__(file)
+        self._source, self._on_bytes = file, on_bytes
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        return _counted(self._source, self._on_bytes)
+
+
+def _counted(source: BinaryIO, on_bytes: OnBytes) -> Iterator[bytes]:
+    while chunk := source.read(CHUNK_BYTES):
+        yield chunk
+        on_bytes(len(chunk))
+
+
+def size_and_hash(path: Path, on_bytes: OnBytes = unheard) -> tuple[int, str]:
+    """Bytes and SHA-256 of a local file, read in pieces."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        for chunk in _counted(file, on_bytes):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def remove_below(storage: Storage, prefix: str) -> None:
+    """Remove every object whose key begins with the prefix and a slash."""
+    if is_folder(storage):
+        with suppress(FileNotFoundError):
+            shutil.rmtree(storage.path(prefix))
+    else:
+        bucket_of(storage).objects.filter(Prefix=f"{prefix}/").delete()
 
 
 def listed(storage: Storage) -> Iterator[tuple[str, datetime]]:
