@@ -9,17 +9,16 @@ import os
 import queue
 import signal
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import structlog
 from django.conf import settings
+
+from jobs import starting
 
 log = structlog.get_logger(__name__)
 
@@ -27,11 +26,12 @@ Event = Mapping[str, Any]
 
 POLL_SECONDS = 0.5
 START_SECONDS = 600  # a real checkpoint of 5 GB from a cold disk
-POLITE_SECONDS = 10  # a denoising step on a slow machine
-# What the model may need to find its libraries, its device and its number of threads. Everything
-# else stays here: addresses, passwords and keys above all.
-HARMLESS = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-HARMLESS_PREFIXES = ("CUDA_", "NVIDIA_", "PYTORCH_", "TORCH_")
+POLITE_SECONDS = 10  # for an end of input, and then for a TERM
+OUT_OF_MEMORY = (
+    "The machine may have run out of memory. Send the video in a smaller size; if that fails too, "
+    "write to us with the job's id."
+)
+CRASHED = "Try it again; if it fails once more, write to us with the job's id."
 
 
 class EngineFailed(Exception):
@@ -45,6 +45,10 @@ class EngineFailed(Exception):
         self.refusal = refusal
 
 
+class NotBegun(EngineFailed):
+    """The process died without a word of the job: it was as good as dead before. Begin again."""
+
+
 class ModelChild:
     """One process at a time; `begin()` starts it if need be. Not for several threads."""
 
@@ -53,6 +57,7 @@ class ModelChild:
         self._process: subprocess.Popen[str] | None = None
         self._events: queue.Queue[Event | None] = queue.Queue()
         self._ready = False
+        self._spoke = False  # of the job it has in hand
 
     @property
     def alive(self) -> bool:
@@ -65,10 +70,10 @@ class ModelChild:
         self.jobs, self._ready = 0, False
         self._events = queue.Queue()
         self._process = subprocess.Popen(
-            _command(),
+            starting.command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(),
+            env=starting.environment(),
             cwd=settings.BASE_DIR,
             text=True,
             bufsize=1,
@@ -89,21 +94,42 @@ class ModelChild:
         self.start()
         if not self._ready:
             self._await_ready(check)
-        self.jobs += 1
+        self.jobs, self._spoke = self.jobs + 1, False
         self._say({"op": "sync", "id": job, **request})
 
     def cancel(self, job: str) -> None:
         """Ask for an end within a denoising step; the answer is a `failed` event."""
         self._say({"op": "cancel", "id": job})
 
+    def end(self, job: str, ours: Callable[[], bool] = lambda: True) -> None:
+        """Cancel the job in hand; TERM if that is not heard in CANCEL_SECONDS, then KILL.
+
+        A process that hears stays warm. When `ours` turns false it is killed at once.
+        """
+        self.cancel(job)
+        deadline = time.monotonic() + settings.CANCEL_SECONDS
+        while ours() and time.monotonic() < deadline:
+            try:
+                event = self.next_event(POLL_SECONDS)
+            except EngineFailed:
+                return
+            if event and event.get("id") == job and event["event"] in ("failed", "done"):
+                return
+        log.warning("model_ignored_cancel", attempt_id=job)
+        self._terminate() if ours() else self.kill()
+
     def next_event(self, timeout_seconds: float) -> Event | None:
-        """The next event, or None if there was none in that time. Raises EngineFailed: it died."""
+        """The next event, or None if there was none in that time.
+
+        Raises EngineFailed when the process died: NotBegun if it had said nothing of its job.
+        """
         try:
             event = self._events.get(timeout=timeout_seconds)
         except queue.Empty:
             return None
         if event is None:
             raise self._post_mortem()
+        self._spoke = self._spoke or event.get("id") is not None
         return event
 
     def stop(self) -> None:
@@ -113,7 +139,11 @@ class ModelChild:
         with suppress(OSError):
             self._process.stdin.close()  # type: ignore[union-attr]
         if not self._ended_within(POLITE_SECONDS):
-            self._signal(signal.SIGTERM)
+            self._terminate()
+
+    def _terminate(self) -> None:
+        """TERM, then KILL."""
+        self._signal(signal.SIGTERM)
         if not self._ended_within(POLITE_SECONDS):
             self.kill()
 
@@ -165,7 +195,10 @@ class ModelChild:
             self.kill()
         status = self._process.returncode
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        return EngineFailed("engine_crashed", f"The model's process {how} in the middle of a job.")
+        when = "in the middle of a job" if self._ready else "while it loaded"
+        hint = OUT_OF_MEMORY if status == -signal.SIGKILL else CRASHED
+        kind = EngineFailed if self._spoke or not self._ready else NotBegun
+        return kind("engine_crashed", f"The model's process {how} {when}.", hint=hint)
 
 
 def failure(event: Event) -> EngineFailed:
@@ -176,29 +209,6 @@ def failure(event: Event) -> EngineFailed:
         hint=event.get("hint", ""),
         refusal=bool(event.get("refusal")),
     )
-
-
-def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the model's process may see of ours: no secret, no address, a home of its own."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if name in HARMLESS or name.startswith(HARMLESS_PREFIXES)
-    }
-    home = str(Path(tempfile.gettempdir()))
-    return {**kept, "HOME": home, "PYTHONUNBUFFERED": "1"}
-
-
-def _command() -> list[str]:
-    child = [sys.executable, "-m", settings.MODEL_CHILD_MODULE, "--device", settings.MODEL_DEVICE]
-    if settings.MODEL_PREFIX:
-        return [sys.executable, "-m", "jobs.bundles", settings.MODEL_PREFIX, *child]
-    return [*child, "--bundle", str(settings.MODEL_BUNDLE)]
-
-
-def _environment() -> dict[str, str]:
-    """Whoever brings a bundle needs our keys to the bucket; it drops them before it loads it."""
-    return dict(os.environ) if settings.MODEL_PREFIX else clean_environment(os.environ)
 
 
 def _read(lines: Any, events: "queue.Queue[Event | None]") -> None:

@@ -1,10 +1,13 @@
-"""Keeps an attempt alive while it is worked on, from a thread of its own.
+"""Keeps an attempt alive while it is worked on and gets on, from threads of its own.
 
-Downloads, uploads and a model that says nothing for a minute must not cost the lease.
+Downloads, uploads and a model that says nothing for a minute must not cost the lease; a model that
+hangs must, and so must a supervisor that does. So whoever gets on says so, and nothing is renewed
+once nobody has for JOB_STALL_SECONDS.
 """
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Self
 from uuid import UUID
 
@@ -14,7 +17,7 @@ from django.db import InterfaceError, OperationalError, connections
 
 from jobs import lifecycle
 from jobs.errors import JobError
-from messaging.heartbeat import Hold
+from messaging.heartbeat import BEAT_SECONDS, Hold
 from tenants.context import acting_for
 
 log = structlog.get_logger(__name__)
@@ -35,6 +38,10 @@ class CancelRequested(Interrupted):
     """The tenant wants no result any more."""
 
 
+class Stalled(Interrupted):
+    """Nothing has got on for JOB_STALL_SECONDS: the lease is not renewed any more."""
+
+
 class HandOver(Interrupted):
     """This worker was asked to stop, and its grace is over."""
 
@@ -44,7 +51,9 @@ class Keeper:
 
     The database decides who owns the job. A message that was lost (its queue restarted, its receipt
     expired) does not end the work: whoever receives it again finds the job taken. A lease that
-    could not be renewed until shortly before its end, by this machine's own clock, does.
+    could not be renewed until shortly before its end, by this machine's own clock, does. Lease and
+    hold have a thread each: a queue that does not answer must not cost the lease, nor a database
+    the hold.
     """
 
     def __init__(
@@ -60,40 +69,77 @@ class Keeper:
         self._lost = threading.Event()
         self._cancel = threading.Event()
         self._hand_over_at: float | None = None
-        self._renewed(time.monotonic())
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._moved = time.monotonic()
+        self._renewed(self._moved)
+        self._threads = [self._thread("lease", self._keep_lease), self._thread("hold", self._hide)]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._done.set()
-        self._thread.join(JOIN_SECONDS)  # it may hang in a call to the database; it can't do harm
+        for thread in self._threads:  # one may hang in a call; it can't do harm
+            thread.join(JOIN_SECONDS)
 
     def report(self, stage: str, percent: int) -> None:
-        """What to write with the next beat."""
+        """The work got on: what to write with the next beat."""
         self._progress = (stage, percent)
+        self.progressed()
+
+    def progressed(self, count: int = 0) -> None:
+        """The work got on, by bytes perhaps. From any thread."""
+        self._moved = time.monotonic()
+
+    @property
+    def ours(self) -> bool:
+        """Whether the lease holds, as far as is known here."""
+        # The clock is asked here as well: the thread may hang in a call to the database.
+        return not self._lost.is_set() and time.monotonic() < self._until
+
+    @property
+    def stalled(self) -> bool:
+        return time.monotonic() - self._moved > settings.JOB_STALL_SECONDS
 
     def check(self) -> None:
-        """Raise LeaseLost, CancelRequested or HandOver if the work must end."""
-        # The clock is asked here as well: the thread may hang in a call to the database.
-        if self._lost.is_set() or time.monotonic() >= self._until:
-            raise LeaseLost(f"attempt {self.attempt_id}")
+        """Raise LeaseLost, CancelRequested, Stalled or HandOver if the work must end."""
+        self.check_ours()
         if self._cancel.is_set():
             raise CancelRequested(f"attempt {self.attempt_id}")
+        if self.stalled:
+            raise Stalled(f"attempt {self.attempt_id}")
         if self._stopping.is_set() and self._grace_is_over():
             raise HandOver(f"attempt {self.attempt_id}")
+
+    def check_ours(self) -> None:
+        """Raise LeaseLost if another worker may have the job."""
+        if not self.ours:
+            raise LeaseLost(f"attempt {self.attempt_id}")
 
     def _grace_is_over(self) -> bool:
         now = time.monotonic()
         self._hand_over_at = self._hand_over_at or now + settings.SHUTDOWN_GRACE_SECONDS
         return now >= self._hand_over_at
 
-    def _run(self) -> None:
-        while not self._done.wait(settings.PROGRESS_SECONDS):
-            self._hold.beat()
-            self._beat()
+    def _thread(self, name: str, target: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=target, name=name, daemon=True)
+
+    def _hide(self) -> None:
+        """Nobody else receives the message, for as long as the lease is ours and worth it."""
+        while not self._done.wait(BEAT_SECONDS):
+            if self.ours and not self.stalled:
+                self._hold.beat()
+
+    def _keep_lease(self) -> None:
+        every = min(settings.PROGRESS_SECONDS, settings.JOB_LEASE_SECONDS / 3)
+        told = False
+        while not self._done.wait(every) and not self._lost.is_set():
+            if not self.stalled:
+                self._beat()
+            elif not told:
+                told = True
+                log.error("work_stalled", attempt_id=str(self.attempt_id), at=self._progress)
         connections.close_all()
 
     def _beat(self) -> None:
@@ -109,7 +155,8 @@ class Keeper:
                     lease=settings.JOB_LEASE_SECONDS,
                 )
         except JobError as refusal:
-            log.warning("lease_lost", attempt_id=str(self.attempt_id), problem=str(refusal))
+            if not self._done.is_set():  # else the attempt has just ended, by ourselves
+                log.warning("lease_lost", attempt_id=str(self.attempt_id), problem=str(refusal))
             self._lost.set()
         except (OperationalError, InterfaceError) as problem:
             log.warning("lease_not_renewed", attempt_id=str(self.attempt_id), problem=str(problem))

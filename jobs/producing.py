@@ -1,11 +1,6 @@
 """From an attempt's inputs to its finished file, in a folder that goes when the attempt ends."""
 
-import hashlib
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +10,18 @@ import structlog
 from django.conf import settings
 
 from jobs import storage
-from jobs.child import POLL_SECONDS, EngineFailed, Event, ModelChild, failure
-from jobs.keeper import Interrupted, Keeper
+from jobs.child import POLL_SECONDS, EngineFailed, Event, ModelChild, NotBegun, failure
+from jobs.keeper import Interrupted, Keeper, LeaseLost, Stalled
 
 log = structlog.get_logger(__name__)
 
-CANCEL_SECONDS = 20  # a denoising step of a window on a slow machine, and some
-CHUNK_BYTES = 1 << 20
+SEGMENTS = "segments"  # the folder of the pieces, in an attempt's own
+HUNG = "Try it again; if it fails once more, write to us with the job's id."
 
 # Where a stage begins and ends on the way from 0 to 100: as measured, generating is nearly all.
 STAGES = {
     "fetch": (0, 2),
+    "load": (2, 2),
     "probe": (2, 3),
     "audio": (3, 5),
     "generate": (5, 95),
@@ -47,97 +43,79 @@ class Order:
     most_seconds: int
 
 
-@contextmanager
-def attempt_folder(attempt_id: UUID) -> Iterator[Path]:
-    """A folder for one attempt. What a killed worker left there is cleared by the next one."""
-    settings.WORK_ROOT.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{attempt_id}-", dir=settings.WORK_ROOT))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def clear_leftovers(older_than_seconds: float = 86400) -> None:
-    """Remove what processes of this machine that were killed have left in the work folder:
-    folders of attempts and probes, and the files of forms."""
-    if not settings.WORK_ROOT.exists():
-        return
-    for left in settings.WORK_ROOT.iterdir():
-        with suppress(FileNotFoundError):  # another process clears as well
-            if time.time() - _last_touched(left) <= older_than_seconds:
-                continue
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink()
-
-
-def _last_touched(path: Path) -> float:
-    """Of all that is in it: the folder of an attempt that works for days was made days ago."""
-    return max(each.stat().st_mtime for each in (path, *path.rglob("*")))
-
-
 def produce(order: Order, folder: Path, model: ModelChild, keeper: Keeper) -> tuple[Path, dict]:
     """The finished file and the facts about it. Raises EngineFailed or an Interrupted.
 
-    Size and hash are read from the file itself, whatever the model's process says of them.
+    Size and hash are read from the file itself, whatever the model's process says of them. The
+    pieces of it lie in the folder `segments`, finished ones of earlier attempts from the beginning.
     """
-    video = storage.fetch(order.video_key, folder / "video")
-    keeper.check()
-    audio = storage.fetch(order.audio_key, folder / "audio")
-    keeper.check()
-    out, workdir = folder / "result.mp4", folder / "work"
-    workdir.mkdir()
-    job = str(order.attempt_id)
-    paths = {"video": video, "audio": audio, "out": out, "workdir": workdir}
-    request = {name: str(path) for name, path in paths.items()}
+    for name in ("video", "audio"):
+        storage.fetch(getattr(order, f"{name}_key"), folder / name, keeper.progressed)
+        keeper.check()
+    request = _request(order, folder)
+    try:
+        result = _made(order, request, model, keeper)
+    except NotBegun:  # it died idle, and nobody noticed until now: no fault of the job
+        log.warning("model_process_replaced")
+        result = _made(order, request, model, keeper)
+    out = folder / "result.mp4"
+    size, sha256 = storage.size_and_hash(out, keeper.progressed)
+    return out, {**result, "size_bytes": size, "sha256": sha256}
+
+
+def _request(order: Order, folder: Path) -> dict[str, Any]:
+    names = {"out": "result.mp4", "workdir": "work", "segments": SEGMENTS}
+    paths = {name: folder / names.get(name, name) for name in ("video", "audio", *names)}
+    paths["workdir"].mkdir()
     # Asked a second time, of what was decoded: the probe has read headers, and a header may lie.
     told = {"options": dict(order.options), "most_seconds": order.most_seconds}
-    model.begin(job, keeper.check, **request, **told)
+    return {**{name: str(path) for name, path in paths.items()}, **told}
+
+
+def _made(
+    order: Order, request: Mapping[str, Any], model: ModelChild, keeper: Keeper
+) -> Mapping[str, Any]:
+    """What the model tells of the result, which lies where it was asked for."""
+    job = str(order.attempt_id)
+
+    def while_it_loads() -> None:
+        keeper.report("load", STAGES["load"][0])  # it has a bound of its own, in begin()
+        keeper.check()
+
+    model.begin(job, while_it_loads, **request)
     try:
-        result = _watch(job, model, keeper)
-    except Interrupted:
-        _end(job, model)
+        return _watch(job, model, keeper)
+    except LeaseLost:
+        model.kill()  # at once: another worker may be at the same video
         raise
-    return out, {**result, **_look(out)}
+    except Stalled:
+        model.kill()
+        silence = f"The model did not get on for {settings.JOB_STALL_SECONDS:.0f} seconds."
+        raise EngineFailed("engine_hung", silence, hint=HUNG) from None
+    except Interrupted:
+        model.end(job, lambda: keeper.ours)
+        keeper.check_ours()
+        raise
 
 
 def _watch(job: str, model: ModelChild, keeper: Keeper) -> Mapping[str, Any]:
-    """Follow the job's events to its result. A model that says nothing for long is killed."""
-    heard = time.monotonic()
+    """Follow the job's events to its result. Each is a sign that it gets on."""
     while True:
         event = model.next_event(POLL_SECONDS)
+        mine = event is not None and event.get("id") == job
+        if mine:
+            keeper.progressed()
         if event is None or event["event"] not in ("done", "failed"):
             # Not beside a job's last event: whoever waited for another would wait in vain.
             keeper.check()
-        if event is not None and event.get("id") == job:
-            heard = time.monotonic()
-            if event["event"] == "progress":
-                keeper.report(event["stage"], _percent(event))
-            elif event["event"] == "done":
-                return event["result"]
-            elif event["event"] == "failed":
-                raise failure(event)
-        elif time.monotonic() - heard > settings.JOB_STALL_SECONDS:
-            model.kill()
-            silence = f"The model said nothing for {settings.JOB_STALL_SECONDS} seconds."
-            raise EngineFailed("engine_hung", silence)
-
-
-def _end(job: str, model: ModelChild) -> None:
-    """Cancel the job; kill the model if it does not hear. Nothing of it is used either way."""
-    model.cancel(job)
-    deadline = time.monotonic() + CANCEL_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            event = model.next_event(POLL_SECONDS)
-        except EngineFailed:
-            return
-        if event and event.get("id") == job and event["event"] in ("failed", "done"):
-            return
-    log.warning("model_ignored_cancel", attempt_id=job)
-    model.kill()
+        if event is None or not mine:
+            continue
+        if event["event"] == "progress":
+            keeper.report(event["stage"], _percent(event))
+        elif event["event"] == "done":
+            return event["result"]
+        elif event["event"] == "failed":
+            raise failure(event)
 
 
 def _percent(event: Event) -> int:
@@ -145,12 +123,3 @@ def _percent(event: Event) -> int:
     total = event.get("total")
     share = event.get("done", 0) / total if total else 0
     return int(begin + (end - begin) * min(1.0, share))
-
-
-def _look(path: Path) -> dict[str, Any]:
-    """Size and SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return {"size_bytes": path.stat().st_size, "sha256": digest.hexdigest()}

@@ -1,27 +1,30 @@
 """The supervisor: one message, one video. It never touches pixels; the model's process does.
 
-claim -> fetch inputs -> model -> look at the file -> put it under the attempt's key -> succeed, in
-one transaction -> return, which deletes the message. Whatever dies in between, the lease runs out
-and the job is dispatched again; the fence keeps two workers from both finishing it.
+claim -> fetch inputs, and the pieces that earlier attempts have finished -> model -> look at the
+file -> put it under the attempt's key -> succeed, in one transaction -> return, which deletes the
+message. Whatever dies in between, the lease runs out and the job is dispatched again, to go on
+from its pieces; the fence keeps two workers from both finishing it.
 """
 
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError
 
-from jobs import lifecycle, metrics, storage
+from jobs import lifecycle, metrics, pieces, storage
 from jobs.child import EngineFailed, ModelChild
 from jobs.errors import NotClaimable, StaleAttempt
+from jobs.folders import work_folder
 from jobs.keeper import CancelRequested, HandOver, Keeper, LeaseLost
 from jobs.models import Job, State
-from jobs.producing import Order, attempt_folder, produce
+from jobs.pieces import Pieces
+from jobs.producing import SEGMENTS, Order, produce
+from jobs.settling import settle
 from messaging.broker import Broker
 from messaging.crashpoints import crash_point
 from messaging.errors import NotOurs
@@ -33,8 +36,8 @@ from tenants.models import Limits
 
 log = structlog.get_logger(__name__)
 
-TRIES, PAUSE_SECONDS = 5, 2.0
 WORKER_FAULT = "Something went wrong on our side while the video was processed."
+HINT = "Try it again; if it fails once more, write to us with the job's id."
 
 
 class Supervisor:
@@ -91,73 +94,79 @@ class Supervisor:
         owner = (order.attempt_id, order.tenant_id, order.fence)
         with Keeper(*owner, self.hold(message), self.broker.stopping) as keeper:
             try:
-                self._see_through(order, keeper)
+                job = self._see_through(order, keeper)
             except (LeaseLost, StaleAttempt) as lost:
                 metrics.lost_attempts.inc()
                 raise NotOurs(str(lost)) from lost
+        if job.is_final:
+            pieces.remove(order.tenant_id, order.job_id)
 
-    def _see_through(self, order: Order, keeper: Keeper) -> None:
+    def _see_through(self, order: Order, keeper: Keeper) -> Job:
         """One of the five ends of an attempt. Raises LeaseLost, StaleAttempt."""
+        made = Pieces(order, keeper)
         try:
-            self._deliver(order, keeper)
+            return self._deliver(order, keeper, made)
         except HandOver:
-            _settle(order, lifecycle.release)
-            log.info("attempt_handed_over")
+            return _hand_over(order, made)
         except CancelRequested:
-            _settle(order, lifecycle.finish_cancel)
             log.info("attempt_canceled")
+            return settle(order, lifecycle.finish_cancel)
         except EngineFailed as problem:
-            self._fail(order, problem)
+            return self._fail(order, problem)
         except (LeaseLost, StaleAttempt, OperationalError, InterfaceError):
             raise  # nothing can be recorded: the lease runs out, the job is tried again
         except Exception:  # storage out of reach, disk full, a mistake of ours
             log.exception("attempt_broke")
-            self._fail(order, EngineFailed("worker_fault", WORKER_FAULT))
+            return self._fail(order, EngineFailed("worker_fault", WORKER_FAULT, hint=HINT))
 
-    def _deliver(self, order: Order, keeper: Keeper) -> None:
+    def _deliver(self, order: Order, keeper: Keeper, made: Pieces) -> Job:
         begun = time.monotonic()
-        with attempt_folder(order.attempt_id) as folder:
+        with work_folder(str(order.attempt_id)) as folder, made.kept_in(folder / SEGMENTS):
             file, facts = produce(order, folder, self.model, keeper)
-            keeper.report("finish", 99)
-            key = storage.put_result(file, order.tenant_id, order.job_id, order.attempt_id)
+            made.stop()
+            key = _put(order, file, keeper)
         seconds = round(time.monotonic() - begun, 3)
         result = {**facts, "processing_seconds": seconds}
-        job = _settle(order, lifecycle.succeed, result=result, output_key=key)
-        crash_point("lipsync.succeeded")
+        job = settle(order, lifecycle.succeed, result=result, output_key=key)
         if job.state == State.CANCELED:  # the cancel came between the last step and the commit
             storage.outputs().delete(key)
             log.info("attempt_canceled")
-            return
+            return job
         metrics.videos_processed.inc()
         metrics.processing_seconds.observe(seconds)
         log.info("job_succeeded", seconds=seconds, size_bytes=facts["size_bytes"])
+        return job
 
-    def _fail(self, order: Order, problem: EngineFailed) -> None:
+    def _fail(self, order: Order, problem: EngineFailed) -> Job:
         """A refusal ends the job, a fault tries again; how often, lifecycle.fail() knows."""
         told = {"code": problem.code, "message": problem.message, "hint": problem.hint}
-        job = _settle(order, lifecycle.fail, **told, retry=not problem.refusal)
+        job = settle(order, lifecycle.fail, **told, retry=not problem.refusal)
         metrics.failed_attempts.labels(problem.code).inc()
         if job.state == State.FAILED:
             metrics.failed_jobs.labels(problem.code).inc()
         log.warning("attempt_failed", code=problem.code, reason=problem.message, job=job.state)
+        return job
 
 
-def _settle(order: Order, operation: Callable[..., Job], **told: Any) -> Job:
-    """Record the end of an attempt, patient with a database that is away for some seconds.
+def _put(order: Order, file: Path, keeper: Keeper) -> str:
+    """Store the result under the attempt's key. A worker whose lease has run out writes nothing.
 
-    A commit whose answer was lost shows as StaleAttempt at the next try: then the message is left
-    alone, and whoever receives it again finds the work done.
+    What was put and then not delivered stays: the sweeper takes it. Removing it here could remove
+    a result whose delivery was recorded, and only the answer lost.
     """
-    for _ in range(TRIES - 1):
-        try:
-            return _once(order, operation, told)
-        except (OperationalError, InterfaceError) as problem:
-            connections.close_all()
-            log.warning("end_not_recorded_yet", problem=str(problem))
-            time.sleep(PAUSE_SECONDS)
-    return _once(order, operation, told)
+    keeper.report("finish", 99)
+    keeper.check_ours()
+    crash_point("result.before_put")
+    ids = (order.tenant_id, order.job_id, order.attempt_id)
+    key = storage.put_result(file, *ids, keeper.progressed)
+    crash_point("result.put")
+    return key
 
 
-def _once(order: Order, operation: Callable[..., Job], told: Mapping[str, Any]) -> Job:
-    with acting_for(order.tenant_id):
-        return operation(order.attempt_id, fence=order.fence, **told)
+def _hand_over(order: Order, made: Pieces) -> Job:
+    """The last pieces are recorded with the release: the next worker goes on from all of them."""
+    job = settle(order, lifecycle.release, segments=tuple(made.unrecorded))
+    metrics.put_pieces.inc(len(made.unrecorded))
+    metrics.handed_over_jobs.inc()
+    log.info("attempt_handed_over")
+    return job

@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs import child as child_module
-from jobs.child import EngineFailed, ModelChild, clean_environment, failure
+from jobs.child import EngineFailed, ModelChild, failure
+from jobs.starting import clean_environment
 
 
 @pytest.fixture

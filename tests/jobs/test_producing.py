@@ -25,6 +25,9 @@ class Keeper:
     def report(self, stage, percent):
         pass
 
+    def progressed(self, count=0):
+        pass
+
 
 def test_a_last_event_is_never_lost_to_an_interruption():
     # Who waits for a job's end after it was heard waits in vain, and then kills a warm model.

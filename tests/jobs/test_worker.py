@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from jobs import lifecycle, storage, submission, uploads, worker
+from jobs import lifecycle, settling, storage, submission, uploads
 from jobs.child import ModelChild
 from jobs.models import Attempt, Job
 from jobs.worker import Supervisor
@@ -195,15 +195,16 @@ def test_a_cancel_after_the_last_step_wins_and_its_result_is_removed(supervisor,
 
 
 def test_a_database_that_is_away_for_a_moment_costs_no_result(supervisor, job, monkeypatch):
-    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.01)
-    once, answers = worker._once, iter([worker.OperationalError("server closed the connection")])
+    monkeypatch.setattr(settling, "PAUSE_SECONDS", 0.01)
+    away = settling.OperationalError("server closed the connection")
+    once, answers = settling._once, iter([away])
 
     def away_once(*arguments):
         for problem in answers:
             raise problem
         return once(*arguments)
 
-    monkeypatch.setattr(worker, "_once", away_once)
+    monkeypatch.setattr(settling, "_once", away_once)
     work(supervisor, job)
     assert seen(job).state == "succeeded"
 
