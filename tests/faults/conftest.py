@@ -8,9 +8,11 @@ from uuid import UUID
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.db.models.functions import Now
 
 from jobs import lifecycle, submission, uploads
 from jobs.models import TERMINAL, Attempt, Job
+from messaging.models import OutboxMessage
 from tenants import people
 from tenants.context import acting_for, as_operator
 from tenants.models import Tenant
@@ -88,23 +90,38 @@ def submit(tenant: Tenant) -> Callable[[], Submitted]:
     """Submits a job whose files pass for looked at: any bytes are a video to the stub."""
 
     def submit() -> Submitted:
-        job = submit_files(tenant, BYTES, BYTES)
-        with acting_for(tenant.id):
-            lifecycle.accept_probe(job.id)
-        return job
+        return accepted(tenant, submit_files(tenant, BYTES, BYTES).id)
 
     return submit
 
 
 def submit_files(tenant: Tenant, video: bytes, audio: bytes) -> Submitted:
     """What a form post does, as far as the platform is concerned."""
-    ids = {}
-    for kind, content in (("video", video), ("audio", audio)):
-        file = SimpleUploadedFile(f"{kind}.mp4", content)
-        ids[f"{kind}_id"] = uploads.receive_file(tenant.id, kind, file).id
+    video_id, audio_id = receive_files(tenant, video, audio)
     with acting_for(tenant.id):
-        job, _ = submission.submit(**ids, options={}, submitted_by="a test")
+        job, _ = submission.submit(
+            video_id=video_id, audio_id=audio_id, options={}, submitted_by="a test"
+        )
     return Submitted(job.id, tenant.id)
+
+
+def receive_files(tenant: Tenant, video: bytes, audio: bytes) -> tuple[UUID, UUID]:
+    files = (("video", video), ("audio", audio))
+    first, second = (
+        uploads.receive_file(tenant.id, kind, SimpleUploadedFile(f"{kind}.mp4", content)).id
+        for kind, content in files
+    )
+    return first, second
+
+
+def accepted(tenant: Tenant, job_id: UUID) -> Submitted:
+    """The job as if a task worker had looked at its files: queued, its message read."""
+    with acting_for(tenant.id):
+        lifecycle.accept_probe(job_id)
+    with as_operator("spare a test the look at its files"):
+        unsent = OutboxMessage.objects.filter(payload__job_id=str(job_id), actor="probe_job")
+        unsent.update(sent_at=Now())
+    return Submitted(job_id, tenant.id)
 
 
 def database_url() -> str:

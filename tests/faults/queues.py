@@ -1,11 +1,6 @@
 """The house's queue server, asked over SQS's own protocol as anybody would ask it."""
 
-import json
 import socket
-from base64 import b64decode
-from collections.abc import Iterator
-from typing import Any
-from urllib.request import urlopen
 from uuid import UUID, uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
