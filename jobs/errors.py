@@ -59,7 +59,10 @@ class UploadGone(JobError):
 
 
 class BadDeadline(JobError):
+    """`field` is what of the request it is about."""
+
     code = "bad_deadline"
+    field = "deadline"
     hint = "Name a moment in the future with its zone, such as 2026-12-01T18:00:00Z."
 
     def __init__(self, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, list, look, fetch the result, cancel."""
+"""Jobs over HTTP: submit, list, look, fetch the result, cancel, try again."""
 
 import re
 from typing import ClassVar
@@ -21,7 +21,7 @@ from jobs.api.serializers import (
     JobShape,
     address,
 )
-from jobs.api.submitting import Submitting
+from jobs.api.submitting import REPLAYED, Submitting
 from jobs.models import State
 from tenants.context import acting_for
 
@@ -131,6 +131,20 @@ class Cancel(Endpoint):
             lifecycle.cancel(found, by=caller(request).prefix)
             body = seeing.shown(found)
         return Response(body, 200 if body["state"] == State.CANCELED else 202)
+
+
+class Retry(Endpoint):
+    scopes: ClassVar[dict[str, str]] = {"POST": "jobs:write"}
+
+    @documented("retry_job", {200: JobShape, 201: JobShape}, problems=(404, 409, 410), request=None)
+    def post(self, request: Request, job_id: str) -> Response:
+        """Try a failed job again: 201 with a new job, 200 with the same one when repeated."""
+        found: UUID = the_id(job_id)
+        with acting_for(caller(request).tenant_id):
+            job, replayed = lifecycle.retry(found, by=caller(request).prefix)
+            body = seeing.shown(job.id)
+        headers = {"Location": body["links"]["status"]} | (REPLAYED if replayed else {})
+        return Response(body, 200 if replayed else 201, headers=headers)
 
 
 def limit_of(request: Request) -> int:

@@ -29,6 +29,8 @@ CONTENT_TYPE = "application/problem+json"
 STATUS_OF: dict[type[Exception], int] = {
     errors.IdempotencyKeyReused: 422,
     errors.BadJobOption: 422,
+    errors.BadDeadline: 422,
+    errors.UploadGone: 410,
     errors.TooManyWaiting: 429,
     errors.EmptyUpload: 422,
     errors.UploadTooLarge: 413,
@@ -148,6 +150,9 @@ def _of_refusal(error: errors.JobError | TenantError | EngineError) -> Problem:
         more["state"] = str(state)
     if job_id := getattr(error, "job_id", None):
         more["job_id"] = str(job_id)
+    if field := getattr(error, "field", ""):
+        about = {"pointer": f"/{field}", "code": error.code, "detail": str(error)}
+        more["errors"] = [about]
     wait = isinstance(error, errors.NotFinished | errors.TooManyWaiting)
     headers = {"Retry-After": str(WAIT_SECONDS)} if wait else {}
     hint = getattr(error, "hint", "")

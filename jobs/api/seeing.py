@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core import signing
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from jobs import reports
@@ -19,7 +19,11 @@ LIMIT_DEFAULT, LIMIT_MOST = 20, 100
 
 
 def jobs() -> QuerySet[Job]:
-    return Job.objects.annotate(attempt=Coalesce(Max("attempts__number"), 0))
+    retries = Job.objects.filter(retry_of=OuterRef("pk")).order_by()
+    return Job.objects.annotate(
+        attempt=Coalesce(Max("attempts__number"), 0),
+        retried_by_id=Subquery(retries.values("id")[:1]),
+    )
 
 
 def shown(job_id: UUID) -> dict[str, Any]:

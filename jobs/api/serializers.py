@@ -1,7 +1,7 @@
 """What the API reads and what it shows. The OpenAPI document is made from these."""
 
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from inference.options import GUIDANCE_RANGE, SEED_RANGE, STEPS_RANGE
+from jobs.failures import FAILURES
 from jobs.models import Job, State, Upload, UploadKind, UploadState
 from jobs.submission import CHOSEN_BY_USERS
 
@@ -17,6 +18,25 @@ from jobs.submission import CHOSEN_BY_USERS
 def time_field() -> serializers.DateTimeField:
     """UTC with a Z, whatever zone the viewer's browser is in."""
     return serializers.DateTimeField(default_timezone=UTC, allow_null=True)
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment of RFC 3339. Without its zone it would be another one for each reader: refused."""
+
+    default_error_messages = {
+        "invalid": "This is no moment such as 2026-12-01T18:00:00Z.",
+        "date": "This is a day; a moment has a time too, such as 2026-12-01T18:00:00Z.",
+        "no_zone": "This moment has no zone: end it with Z for UTC, or with its offset (+01:00).",
+        "overflow": "No calendar here goes so far.",
+    }
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("no_zone")
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            self.fail("overflow")
 
 
 class Strict(serializers.Serializer):
@@ -39,6 +59,9 @@ class Strict(serializers.Serializer):
 NO_FILE: dict[str, Any] = {
     "invalid": "This is text, not a file: with curl, put an @ before the file's name."
 }
+
+
+NOT_FOR_THE_MODEL = ("project", "consent_note", "priority", "deadline")
 
 
 class JobRequest(Strict):
@@ -74,14 +97,16 @@ class JobRequest(Strict):
     priority = serializers.IntegerField(
         required=False, min_value=-100, max_value=100, help_text="Higher goes first, among yours."
     )
+    deadline = MomentField(
+        required=False,
+        help_text="What has not ended by then has failed; with its zone, at most 30 days ahead.",
+    )
 
     @staticmethod
     def split(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The model's options, and the rest."""
         options = {name: given[name] for name in CHOSEN_BY_USERS if name in given}
-        rest = {
-            name: given[name] for name in ("project", "consent_note", "priority") if name in given
-        }
+        rest = {name: given[name] for name in NOT_FOR_THE_MODEL if name in given}
         return options, rest
 
 
@@ -105,8 +130,13 @@ class JobFromForm(JobRequest):
     audio = serializers.FileField(allow_empty_file=True, error_messages=NO_FILE)
 
 
+CODES = "Why it failed; more may come. " + "; ".join(
+    f"{code}: {failure.means}" for code, failure in FAILURES.items()
+)
+
+
 class JobError(serializers.Serializer):
-    code = serializers.CharField(source="error_code")
+    code = serializers.CharField(source="error_code", help_text=f"{CODES}.")
     message = serializers.CharField(source="error_message")
     hint = serializers.CharField(source="error_hint")
 
@@ -134,6 +164,7 @@ class JobLinks(serializers.Serializer):
     status = serializers.URLField()
     result = serializers.URLField()
     cancel = serializers.URLField()
+    retry = serializers.URLField()
 
 
 @extend_schema_serializer(component_name="Job")
@@ -151,12 +182,20 @@ class JobShape(serializers.Serializer):
     error = serializers.SerializerMethodField()
     model = serializers.SerializerMethodField()
     result = serializers.SerializerMethodField()
+    warnings = serializers.SerializerMethodField()
     options = JobOptions()
     video_upload = serializers.UUIDField(source="video_id")
     audio_upload = serializers.UUIDField(source="audio_id")
     project = serializers.CharField()
     consent_note = serializers.CharField()
     priority = serializers.IntegerField()
+    deadline = time_field()
+    retry_of = serializers.UUIDField(
+        source="retry_of_id", allow_null=True, help_text="The failed job that this one is for."
+    )
+    retried_by = serializers.UUIDField(
+        source="retried_by_id", allow_null=True, help_text="The job made in this one's place."
+    )
     links = serializers.SerializerMethodField()
     created_at = time_field()
     queued_at = time_field()
@@ -183,14 +222,17 @@ class JobShape(serializers.Serializer):
     def get_result(self, job: Job) -> Any:
         return JobResult(job).data if job.result_key else None
 
+    def get_warnings(self, job: Job) -> list[str]:
+        """What the engine found worth telling of a result, for people; usually nothing."""
+        return list((job.result_facts or {}).get("warnings") or [])
+
     @extend_schema_field(JobLinks)
     def get_links(self, job: Job) -> dict[str, str]:
         return links_of(job)
 
 
 def links_of(job: Job) -> dict[str, str]:
-    names = {"status": "api-status", "result": "api-result", "cancel": "api-cancel"}
-    return {name: address(route, job.id) for name, route in names.items()}
+    return {name: address(f"api-{name}", job.id) for name in JobLinks().fields}
 
 
 def address(route: str, *arguments: Any) -> str:

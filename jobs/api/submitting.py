@@ -18,6 +18,8 @@ from jobs.models import Job, UploadKind
 from tenants.context import acting_for
 from tenants.keys import FoundKey
 
+REPLAYED = {"Idempotency-Replayed": "true"}
+
 
 class Submitting(Endpoint):
     """The POST of both addresses."""
@@ -31,9 +33,7 @@ class Submitting(Endpoint):
         with acting_for(caller(request).tenant_id):
             body = shown(job.id)
         headers = {"Location": body["links"]["status"], "Retry-After": str(WAIT_SECONDS)}
-        if replayed:
-            headers["Idempotency-Replayed"] = "true"
-        return Response(body, 202, headers=headers)
+        return Response(body, 202, headers=headers | (REPLAYED if replayed else {}))
 
 
 def from_uploads(request: Request, key: str | None) -> tuple[Job, bool]:

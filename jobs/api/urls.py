@@ -15,6 +15,7 @@ urlpatterns = [
     path("v1/jobs/<str:job_id>", jobs.Job.as_view(), name="api-job"),
     path("v1/jobs/<str:job_id>/result", jobs.JobResult.as_view(), name="api-job-result"),
     path("v1/jobs/<str:job_id>/cancel", jobs.Cancel.as_view(), name="api-cancel"),
+    path("v1/jobs/<str:job_id>/retry", jobs.Retry.as_view(), name="api-retry"),
     path("v1/uploads", uploads.Uploads.as_view(), name="api-uploads"),
     path("v1/uploads/<str:upload_id>", uploads.OneUpload.as_view(), name="api-upload"),
     path("v1/uploads/<str:upload_id>/complete", uploads.Complete.as_view(), name="api-complete"),

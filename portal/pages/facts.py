@@ -42,6 +42,7 @@ def result(job: Job, told: dict[str, Any]) -> list[Fact]:
         Fact("File", in_bytes(job.result_size_bytes)),
         Fact("Model", job.model_label),
         *passed_through(told.get("passed_through") or []),
+        *(Fact("Note", words) for words in told.get("warnings") or []),
         Fact("SHA-256", job.result_sha256, code=True),
     ]
 
@@ -53,6 +54,7 @@ def sent(job: Job) -> list[Fact]:
         "Steps": str(job.options.get("steps", "")),
         "Guidance": str(job.options.get("guidance", "")),
         "Consent": job.consent_note,
+        "Deadline": moment(job.deadline) if job.deadline else "",
         "Sent by": job.submitted_by,
     }
     return [Fact(name, value) for name, value in named.items() if value]

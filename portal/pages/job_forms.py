@@ -13,6 +13,7 @@ class JobForm(forms.Form):
     steps = forms.IntegerField(required=False)
     guidance = forms.FloatField(required=False)
     consent_note = forms.CharField(required=False, max_length=CONSENT_LENGTH)
+    deadline = forms.DateTimeField(required=False)
     submission = forms.UUIDField(required=False)
 
     def options(self) -> dict[str, Any]:

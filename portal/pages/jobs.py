@@ -1,4 +1,4 @@
-"""The jobs of a tenant: the list, one of them live, cancel, download."""
+"""The jobs of a tenant: the list, one of them live, cancel, try again, download."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from jobs import lifecycle, reports, results
-from jobs.errors import NoResult, NotCancelable, NotFinished
+from jobs.errors import JobError, NoResult, NotCancelable, NotFinished
 from jobs.models import Job, State
 from portal.pages import media
 from portal.pages.entry import MemberRequest, for_member, for_tenant
@@ -114,7 +114,8 @@ def live(request: MemberRequest, job_id: UUID) -> HttpResponse:
 def shown_job(job_id: UUID) -> ShownJob:
     """Another tenant's job is as unknown as one that never was."""
     job = found(job_id)
-    return ShownJob(job, job.attempts.last(), reports.positions([job]).get(job.id))
+    place = reports.positions([job]).get(job.id)
+    return ShownJob(job, job.attempts.last(), place, job.retried_by)
 
 
 def found(job_id: UUID) -> Job:
@@ -136,6 +137,19 @@ def cancel(request: MemberRequest, job_id: UUID) -> HttpResponse:
         if not job.is_final:
             messages.success(request, "The worker stops at its next step.")
     return redirect("portal:job", job_id)
+
+
+@require_POST
+@for_tenant(MAY_MAKE_JOBS)
+def retry(request: MemberRequest, job_id: UUID) -> HttpResponse:
+    """To the job that is made in the failed one's place, or was made before."""
+    found(job_id)
+    try:
+        job, _ = lifecycle.retry(job_id, by=request.user.email)
+    except JobError as refusal:
+        messages.error(request, f"{refusal} {refusal.hint}".strip())
+        return redirect("portal:job", job_id)
+    return redirect("portal:job", job.id)
 
 
 @require_GET

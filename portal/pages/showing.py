@@ -7,6 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from jobs.failures import title_of
 from jobs.models import Attempt, Job, State
 from portal.pages import media
 from portal.pages.facts import Card, cards_of
@@ -27,6 +28,7 @@ STEPS = {
 }
 STAGES = {
     "fetch": "Fetching the files",
+    "load": "Loading the model",
     "probe": "Reading the files",
     "audio": "Listening to the voice",
     "generate": "Making the video",
@@ -38,25 +40,22 @@ WAITS = {
     "a worker": "It is in the queue, and the next free worker takes it.",
     "": "A worker has it and reports as it goes.",
 }
-ERRORS = {
-    "unsupported_media": "A file is of a kind that can't be read",
-    "damaged_media": "A file is damaged",
-    "no_video_stream": "There is no picture in the video",
-    "no_audio_stream": "There is no sound in the voice",
-    "media_too_large": "A file is larger than the limits allow",
-    "media_timeout": "Reading a file took too long",
-    "no_face": "No face was found in the video",
-    "worker_lost": "The worker was lost too often",
-}
 
 
 class ShownJob:
     """Reads one job, with its uploads, for a template that asks the database for nothing.
 
     attempt: the newest, if it matters. place: how many of the tenant's jobs go first, plus one.
+    retried_by: the job that was made in its place, if it failed.
     """
 
-    def __init__(self, job: Job, attempt: Attempt | None = None, place: int | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        attempt: Attempt | None = None,
+        place: int | None = None,
+        retried_by: Job | None = None,
+    ) -> None:
         self.job = job
         self.place = place
         self.newest = attempt
@@ -67,7 +66,11 @@ class ShownJob:
         self.demo = job.model_is_demo and job.state == State.SUCCEEDED
         self.error_code, self.error_hint = job.error_code, job.error_hint
         self.error_message = job.error_message
-        self.error_title = ERRORS.get(job.error_code, "The job failed")
+        self.error_title = title_of(job.error_code)
+        self.retry_of_id = job.retry_of_id
+        self.retried_by_id = retried_by.id if retried_by else None
+        self.can_retry = job.state == State.FAILED and retried_by is None
+        self.warnings = (job.result_facts or {}).get("warnings") or []
         self.is_live = not job.is_final
         self.can_cancel = self.is_live
         self.cancel_requested = job.cancel_requested_at is not None

@@ -132,7 +132,7 @@ def complete_upload(request: MemberRequest, upload_id: UUID) -> HttpResponse:
 def submit_job(request: MemberRequest) -> HttpResponse:
     form = PairForm(request.POST)
     if not form.is_valid():
-        return told("The job has no video or no voice, or an option is no number.", 400)
+        return told("The job has no video or no voice, or an option can't be read.", 400)
     try:
         job, _ = submit(request, form, form.cleaned_data["video"], form.cleaned_data["audio"])
     except JobError as refusal:
@@ -145,7 +145,10 @@ def submit_job(request: MemberRequest) -> HttpResponse:
 def submit(
     request: MemberRequest, form: JobForm, video_id: UUID, audio_id: UUID
 ) -> tuple[Job, bool]:
-    """The page's own id is the idempotency key: a second click finds the first one's job."""
+    """The page's own id is the idempotency key: a second click finds the first one's job.
+
+    The deadline is in the viewer's zone.
+    """
     once = form.cleaned_data["submission"]
     with acting_for(request.tenant.tenant_id):
         return submission.submit(
@@ -155,6 +158,7 @@ def submit(
             submitted_by=request.user.email,
             member_id=request.user.id,
             consent_note=form.cleaned_data["consent_note"],
+            deadline=form.cleaned_data["deadline"],
             idempotency_key=once and f"portal-{once}",
         )
 

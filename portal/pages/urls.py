@@ -16,6 +16,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/", jobs.detail, name="job"),
     path("jobs/<uuid:job_id>/live/", jobs.live, name="job_live"),
     path("jobs/<uuid:job_id>/cancel/", jobs.cancel, name="cancel_job"),
+    path("jobs/<uuid:job_id>/retry/", jobs.retry, name="retry_job"),
     path("jobs/<uuid:job_id>/download/", jobs.download, name="download"),
     path("uploads/", uploads.start_upload, name="start_upload"),
     path("uploads/<uuid:upload_id>/complete/", uploads.complete_upload, name="complete_upload"),

@@ -4,8 +4,9 @@ import pytest
 
 from billing.models import UsageRecord
 from jobs import lifecycle
-from jobs.errors import NotCancelable
+from jobs.errors import NotCancelable, NotClaimable
 from jobs.models import Job, State
+from tenants.models import AuditEvent
 from tests.jobs.results import KEY, RESULT
 from tests.making import a_job, a_queued_job
 
@@ -54,3 +55,43 @@ def test_a_finished_job_can_not_be_canceled(acting):
     with pytest.raises(NotCancelable):
         lifecycle.cancel(job.id, by="a test")
     assert Job.objects.get().state == State.SUCCEEDED
+
+
+def test_a_second_cancel_in_a_workers_hands_changes_nothing(acting):
+    job = a_queued_job(lane=0)
+    lifecycle.claim(job.id, worker="gpu-1", lease=LEASE)
+    first = lifecycle.cancel(job.id, by="a test")
+    again = lifecycle.cancel(job.id, by="another")
+    assert (again.state, again.cancel_requested_at) == (
+        State.PROCESSING,
+        first.cancel_requested_at,
+    )
+    assert AuditEvent.objects.filter(action="job.cancel_requested").count() == 1
+
+
+def test_a_job_that_was_handed_over_is_canceled_before_the_next_claim(acting):
+    job = a_queued_job(lane=0)
+    attempt = lifecycle.claim(job.id, worker="gpu-1", lease=LEASE)
+    lifecycle.release(attempt.id, fence=attempt.fence)
+    canceled = lifecycle.cancel(job.id, by="a test")
+    assert (canceled.state, canceled.lane) == (State.CANCELED, None)
+    with pytest.raises(NotClaimable):
+        lifecycle.claim(job.id, worker="gpu-2", lease=LEASE)
+
+
+@pytest.mark.parametrize("end", ["release", "fail", "give_up_on"])
+def test_a_cancel_that_was_asked_for_ends_the_job_whatever_ends_the_attempt(acting, end):
+    job = a_queued_job(lane=0)
+    attempt = lifecycle.claim(job.id, worker="gpu-1", lease=-1)
+    lifecycle.cancel(job.id, by="a test")
+    told = {"code": "worker_fault", "message": "The disk was full.", "retry": True}
+    own = {} if end == "give_up_on" else {"fence": attempt.fence}
+    ended = getattr(lifecycle, end)(attempt.id, **own, **(told if end == "fail" else {}))
+    assert (ended.state, ended.error_code) == (State.CANCELED, "")
+
+
+def test_a_cancel_while_validating_outlives_a_late_probe(acting):
+    job = a_job()
+    lifecycle.cancel(job.id, by="a test")
+    assert lifecycle.accept_probe(job.id).state == State.CANCELED
+    assert lifecycle.refuse(job.id, code="no_face", message="No face.").error_code == ""

@@ -121,3 +121,42 @@ def test_an_upload_that_a_job_uses_cannot_be_deleted(acting):
     job = making.a_job()
     with pytest.raises(IntegrityError), transaction.atomic():
         type(job.video).objects.filter(id=job.video_id)._raw_delete("default")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"percent": 7}, {"outcome": "lost"}, {"ended_at": None, "outcome": ""}, {"worker": "gpu-2"}],
+)
+def test_an_ended_attempt_never_changes_again(acting, change):
+    attempt = lifecycle.claim(making.a_queued_job(lane=0).id, worker="gpu-1", lease=60)
+    lifecycle.release(attempt.id, fence=attempt.fence)
+    with refused("has ended as released"), transaction.atomic():
+        Attempt.objects.filter(id=attempt.id).update(**change)
+
+
+@pytest.mark.parametrize("change", [{"fence": 2}, {"number": 2}, {"worker": "gpu-2"}])
+def test_a_live_attempt_keeps_its_fence_its_number_and_its_worker(acting, change):
+    attempt = lifecycle.claim(making.a_queued_job(lane=0).id, worker="gpu-1", lease=60)
+    with refused("keeps its job, its number, its fence"), transaction.atomic():
+        Attempt.objects.filter(id=attempt.id).update(**change)
+
+
+def test_a_claim_needs_a_new_fence(acting):
+    job = making.a_queued_job(lane=0, fence=1)
+    with refused("needs a new fence"), transaction.atomic():
+        Job.objects.filter(id=job.id).update(state=State.PROCESSING)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"error_code": "worker_lost"},
+        {"fence": 9},
+        {"dispatch_number": 9},
+        {"result_sha256": "ab" * 32},
+    ],
+)
+def test_the_end_of_a_job_is_final(acting, change):
+    job = lifecycle.refuse(making.a_job().id, code="no_face", message="No face.")
+    with refused("its end is final"), transaction.atomic():
+        Job.objects.filter(id=job.id).update(**change)

@@ -1,4 +1,6 @@
-"""The list of jobs, one of them, cancel and download."""
+"""The list of jobs, one of them, cancel, retry and download."""
+
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
@@ -6,7 +8,9 @@ from django.utils import timezone
 
 from jobs.models import Job
 from messaging.ids import new_id
+from portal.templatetags.words import moment
 from tenants.context import acting_for
+from tests.portal.conftest import FACTS
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -134,7 +138,8 @@ def test_another_tenants_job_is_as_unknown_as_a_made_up_one(make_studio, make_jo
         assert known.text == made_up.text
         own = theirs.browser.get(reverse(f"portal:{name}", args=[job.id]))
         assert own.status_code in (200, 302)
-    assert mine.browser.post(reverse("portal:cancel_job", args=[job.id])).status_code == 404
+    for name in ("cancel_job", "retry_job"):
+        assert mine.browser.post(reverse(f"portal:{name}", args=[job.id])).status_code == 404
     assert job.short_id not in mine.browser.get("/jobs/").text
 
 
@@ -171,7 +176,57 @@ def test_there_is_no_download_while_there_is_no_result(studio, make_job):
     assert "there is no result yet" in page
 
 
-@pytest.mark.parametrize("name", ["cancel_job", "switch", "start_upload", "submit_job"])
+def test_a_failed_job_is_tried_again_with_one_click_and_by_a_second_click_not_twice(
+    studio, make_job
+):
+    failed = make_job(studio, "failed", error_code="worker_lost")
+    assert 'id="retry"' in studio.browser.get(page_of(failed)).text
+    address = reverse("portal:retry_job", args=[failed.id])
+    first, again = studio.browser.post(address), studio.browser.post(address)
+    with acting_for(studio.tenant.id):
+        new = Job.objects.get(retry_of=failed)
+    assert first.url == again.url == page_of(new)
+    page = studio.browser.get(page_of(failed)).text
+    assert 'id="retry"' not in page and f'href="{page_of(new)}"' in page
+    assert f'href="{page_of(failed)}">another try' in studio.browser.get(page_of(new)).text
+
+
+def test_who_may_only_look_is_offered_no_retry(studio, make_job):
+    failed = make_job(studio, "failed", error_code="worker_lost")
+    viewer = studio.member("viewer")
+    assert 'id="retry"' not in viewer.get(page_of(failed)).text
+    assert viewer.post(reverse("portal:retry_job", args=[failed.id])).status_code == 403
+
+
+def test_a_retry_that_cannot_be_says_why(studio, make_job):
+    failed = make_job(studio, "failed", error_code="worker_lost")
+    with acting_for(studio.tenant.id):
+        failed.video.state = "aborted"
+        failed.video.save()
+    retry = reverse("portal:retry_job", args=[failed.id])
+    page = studio.browser.post(retry, follow=True).text
+    assert "is no longer kept" in page and "Upload the file again" in page
+    assert "only a failed job can be tried again" in (
+        studio.browser.post(
+            reverse("portal:retry_job", args=[make_job(studio).id]), follow=True
+        ).text
+    )
+
+
+def test_a_job_shows_its_deadline_and_what_the_engine_found_worth_telling(studio, make_job):
+    deadline = timezone.now() + timedelta(hours=1)
+    words = "30 of 50 frames have no usable face."
+    job = make_job(
+        studio, "succeeded", deadline=deadline, result_facts=FACTS | {"warnings": [words]}
+    )
+    page = studio.browser.get(page_of(job)).text
+    assert "<dt>Deadline</dt>" in page and moment(deadline) in page
+    assert words in page
+
+
+@pytest.mark.parametrize(
+    "name", ["cancel_job", "retry_job", "switch", "start_upload", "submit_job"]
+)
 def test_what_changes_something_is_no_get(studio, make_job, name):
-    arguments = [make_job(studio).id] if name == "cancel_job" else []
+    arguments = [make_job(studio).id] if name.endswith("_job") and name != "submit_job" else []
     assert studio.browser.get(reverse(f"portal:{name}", args=arguments)).status_code == 405

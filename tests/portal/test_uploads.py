@@ -1,10 +1,13 @@
 """The New job page: uploads in parts for a session, and the form without JavaScript."""
 
+from datetime import timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 
 from jobs.models import Job, Upload
 from messaging.ids import new_id
@@ -44,6 +47,17 @@ def test_two_files_in_parts_become_a_job(studio):
     assert (job.options["steps"], job.options["guidance"]) == (25, 2.0)
     assert (job.submitted_by, job.member_id) == (studio.owner.email, studio.owner.id)
     assert studio.browser.get(answer.json()["url"]).status_code == 200
+
+
+def test_a_deadline_is_meant_in_the_viewers_zone_and_refused_when_it_has_passed(studio):
+    studio.browser.cookies["viewer_zone"] = "Asia/Tokyo"
+    local = (timezone.now() + timedelta(days=1)).astimezone(ZoneInfo("Asia/Tokyo"))
+    asked = pair(studio.browser) | {"deadline": f"{local:%Y-%m-%dT%H:%M}"}
+    assert studio.browser.post(SUBMIT, asked).status_code == 202
+    with acting_for(studio.tenant.id):
+        assert Job.objects.get().deadline == local.replace(second=0, microsecond=0)
+    answer = studio.browser.post(SUBMIT, asked | {"deadline": "2026-01-01T00:00"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_deadline")
 
 
 def test_addresses_of_parts_are_of_the_pages_own_origin(studio):

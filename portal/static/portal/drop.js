@@ -21,6 +21,12 @@ function complaint(file, kind, largest) {
   return "";
 }
 
+// No container of pictures or sound begins with text alone; a renamed page or letter does.
+async function isText(file) {
+  const bytes = new Uint8Array(await file.slice(0, 512).arrayBuffer());
+  return bytes.every((byte) => byte > 31 ? byte !== 127 : byte > 8 && byte < 14);
+}
+
 export class Drop {
   constructor(element, largest) {
     this.element = element;
@@ -46,6 +52,14 @@ export class Drop {
     const wrong = complaint(file, this.kind, this.largest);
     this.file = wrong ? undefined : file;
     this.complain(wrong);
+    this.show();
+    this.checked = this.file && this.refuseText(file);
+  }
+
+  async refuseText(file) {
+    if (!(await isText(file).catch(() => false)) || this.file !== file) return;
+    this.file = undefined;
+    this.complain(`"${file.name}" holds text, whatever its name says: it can be no ${this.kind === "video" ? "video" : "sound file"}.`);
     this.show();
   }
 

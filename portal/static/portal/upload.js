@@ -58,8 +58,9 @@ async function submit() {
   }
 }
 
-form.addEventListener("submit", (event) => {
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  await Promise.all(drops.map((drop) => drop.checked));
   if (drops.every((drop) => drop.file)) submit();
   else problem("Choose a video and a voice first.");
 });

@@ -15,6 +15,7 @@ CASES = {
     "api-job": ("get", "/v1/jobs/{job}"),
     "api-job-result": ("get", "/v1/jobs/{job}/result"),
     "api-cancel": ("post", "/v1/jobs/{job}/cancel"),
+    "api-retry": ("post", "/v1/jobs/{job}/retry"),
     "api-upload": ("get", "/v1/uploads/{upload}"),
     "api-complete": ("post", "/v1/uploads/{upload}/complete"),
 }

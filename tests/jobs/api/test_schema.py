@@ -14,6 +14,7 @@ OPERATIONS = {
     "get_job",
     "get_job_result",
     "cancel_job",
+    "retry_job",
     "create_upload",
     "get_upload",
     "abort_upload",
