@@ -71,11 +71,16 @@ def _frames(info: Mapping[str, Any], picture: Mapping[str, Any]) -> int | None:
 
 
 def _costs(job: Job) -> dict[str, Any]:
-    """All attempts' time, the failed ones' too: it was spent, though nobody is billed for it."""
+    """All attempts' time, the failed ones' too: it was spent, though nobody is billed for it.
+
+    GPU time is what a GPU spent; where the model ran on the CPU there is none.
+    """
     spent = job.attempts.aggregate(seconds=Sum("processing_seconds"))["seconds"] or 0
+    on_gpu = 0 if (job.result_facts or {}).get("device") == "cpu" else spent
     return {
-        "gpu_seconds": f"{spent:.3f}",
-        "gpu_hours": f"{spent / 3600:.6f}",
+        "gpu_seconds": f"{on_gpu:.3f}",
+        "gpu_hours": f"{on_gpu / 3600:.6f}",
+        "attempt_seconds": f"{spent:.3f}",
         "processing_seconds": (job.result_facts or {}).get("processing_seconds"),
         "attempts": job.attempts.count(),
         "model": (job.result_facts or {}).get("model"),

@@ -21,11 +21,12 @@ MEDIA_INFO = {
 }
 
 
-def delivered_job():
+def delivered_job(device: str = "cuda:0"):
     job = a_queued_job(lane=0, project="Trailer")
     Upload.objects.filter(id=job.video_id).update(media_info=MEDIA_INFO)
     attempt = lifecycle.claim(job.id, worker="gpu-1", lease=300)
-    return lifecycle.succeed(attempt.id, fence=attempt.fence, result=RESULT, output_key=KEY)
+    result = RESULT | {"device": device}
+    return lifecycle.succeed(attempt.id, fence=attempt.fence, result=result, output_key=KEY)
 
 
 def used(tenant_id, when: str, quantity: Fraction) -> UsageRecord:
@@ -70,6 +71,13 @@ def test_the_guides_figures_of_input_and_output_stand_in_it(acting):
     assert record.costs["processing_seconds"] == 41.5
     assert Decimal(record.costs["gpu_seconds"]) == Decimal("41.5")
     assert Decimal(record.costs["gpu_hours"]) == Decimal("0.011528")
+
+
+def test_what_a_cpu_has_made_cost_no_gpu_time(acting):
+    delivered_job(device="cpu")
+    costs = UsageRecord.objects.get().costs
+    assert (costs["gpu_seconds"], costs["gpu_hours"]) == ("0.000", "0.000000")
+    assert Decimal(costs["attempt_seconds"]) == Decimal("41.5")
 
 
 def test_only_delivery_is_recorded(acting):

@@ -19,7 +19,7 @@ MAY = reverse("portal:usage_month", args=[2026, 5])
 def deliver(studio):
     """One delivered video in the ledger."""
 
-    def record(when: datetime, seconds: Fraction = Fraction(10)) -> None:
+    def record(when: datetime, seconds: Fraction = Fraction(10), gpu: str = "42.000") -> None:
         with acting_for(studio.tenant.id):
             ledger.record(
                 studio.tenant.id,
@@ -31,7 +31,7 @@ def deliver(studio):
                 occurred_at=when,
                 dimensions={},
                 measures={"output_bytes": 5000},
-                costs={"gpu_seconds": "42.000"},
+                costs={"gpu_seconds": gpu},
             )
 
     return record
@@ -48,6 +48,13 @@ def test_a_month_shows_totals_a_bar_and_a_row_a_day(studio, deliver):
     assert "May 2026" in page and "30.0 s" in page and "2 min 06 s" in page
     assert page.count("<title>") == 1 + 31
     assert ">Sun 3<" in page and ">Sat 9<" in page and ">Mon 4<" not in page
+
+
+def test_gpu_time_is_not_shown_where_no_gpu_worked(studio, deliver):
+    deliver(datetime(2026, 5, 3, 12, tzinfo=UTC), gpu="0.000")
+    assert "GPU time" not in studio.browser.get(MAY).text
+    deliver(datetime(2026, 5, 4, 12, tzinfo=UTC))
+    assert studio.browser.get(MAY).text.count("GPU time") == 2
 
 
 def test_an_empty_month_says_so(studio):
