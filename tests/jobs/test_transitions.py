@@ -19,8 +19,8 @@ NEEDS = {
     State.QUEUED: {"lane": 1, "finished_at": None},
     State.PROCESSING: {"lane": 1, "finished_at": None},
     State.SUCCEEDED: {
-        **{"lane": None, "finished_at": timezone.now(), "result_key": "k", "result_size_bytes": 1},
-        **{"result_seconds_numerator": 1, "result_seconds_denominator": 1},
+        "lane": None, "finished_at": timezone.now(), "result_key": "k", "result_size_bytes": 1,
+        "result_seconds_numerator": 1, "result_seconds_denominator": 1,
     },
     State.FAILED: {"lane": None, "finished_at": timezone.now(), "error_code": "no_face"},
     State.CANCELED: {"lane": None, "finished_at": timezone.now()},
