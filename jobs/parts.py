@@ -5,7 +5,10 @@ Which parts are there, the storage says: no list is kept beside it that could be
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +23,15 @@ SALT = "viseme.parts"
 
 class PartsGone(Exception):
     """While they were being joined somebody else joined or discarded them."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An upload to which parts may be sent, as the storage knows it; there may be no row of it."""
+
+    key: str
+    multipart_id: str
+    at: datetime
 
 
 class Parts(Protocol):
@@ -37,6 +49,12 @@ class Parts(Protocol):
 
     def discard(self, upload: Upload) -> None:
         """Forget the parts and what was joined of them."""
+
+    def begun(self) -> Iterator[Begun]:
+        """What was begun and neither joined nor discarded, where its parts are no files."""
+
+    def forget(self, begun: Begun) -> None:
+        """Its parts go."""
 
 
 def parts() -> Parts:
@@ -83,6 +101,12 @@ class FolderParts:
     def discard(self, upload: Upload) -> None:
         shutil.rmtree(self._folder(upload), ignore_errors=True)
         storage.inputs().delete(upload.key)
+
+    def begun(self) -> Iterator[Begun]:
+        return iter(())
+
+    def forget(self, begun: Begun) -> None:
+        """Never asked: begun() names none."""
 
     def _folder(self, upload: Upload) -> Path:
         return self._part(upload.tenant_id, upload.id, 0).parent
@@ -151,6 +175,14 @@ class S3Parts:
             client.abort_multipart_upload(**self._named(upload))
         except client.exceptions.NoSuchUpload:
             client.delete_object(Bucket=self._bucket.name, Key=upload.key)
+
+    def begun(self) -> Iterator[Begun]:
+        for found in self._bucket.multipart_uploads.all():
+            yield Begun(found.object_key, found.id, found.initiated)
+
+    def forget(self, begun: Begun) -> None:
+        with suppress(self._bucket.meta.client.exceptions.NoSuchUpload):
+            self._bucket.Object(begun.key).MultipartUpload(begun.multipart_id).abort()
 
     def _listed(self, upload: Upload) -> list[dict[str, Any]]:
         client = self._bucket.meta.client

@@ -1,9 +1,10 @@
 """Files that no row owns, once a day: what a process left behind that died between two steps.
 
-A result that was put before its attempt turned out to be stale, an upload whose row was never
-written or is gone, parts of an upload that nobody completes. Storage and database are asked in
-turns, never the one inside the other's transaction, and what is young is left alone: somebody may
-be at it. A key that is none of ours is never touched.
+A result that was put before its attempt turned out to be stale, pieces of a job that has ended, an
+upload whose row was never written or is gone, parts of an upload that nobody completes. Storage and
+database are asked in turns, never the one inside the other's transaction, and what is young is left
+alone: somebody may be at it. A key that is none of ours is never touched, and an upload that was
+completed is its tenant's, whether a job has used it or not.
 """
 
 import re
@@ -13,13 +14,15 @@ from itertools import islice
 from uuid import UUID
 
 import structlog
+from botocore.exceptions import ClientError
 from django.core.files.storage import Storage
 from django.utils import timezone
 
 from jobs import metrics, storage, uploads
 from jobs.errors import UploadClosed
 from jobs.folders import clear_leftovers
-from jobs.models import Attempt, Upload, UploadState
+from jobs.models import Attempt, Segment, Upload, UploadState
+from jobs.parts import Begun, parts
 from messaging.outbox import enqueue
 from tenants.context import as_operator
 
@@ -32,6 +35,7 @@ AT_ONCE = 500
 ID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 INPUT = re.compile(rf"{ID}/({ID})(?:\.poster\.jpg|\.preview\.mp4|(\.parts)/.+)?")
 RESULT = re.compile(rf"{ID}/{ID}/({ID})\.mp4")
+SEGMENT = re.compile(rf"{ID}/({ID})/segments/{ID}/\d+\.(?:mp4|json)")
 
 Owned = Callable[[list[str]], set[str]]
 
@@ -46,9 +50,10 @@ def sweep(now: datetime | None = None) -> dict[str, int]:
     now = now or timezone.now()
     clear_leftovers(GRACE.total_seconds())
     swept = {
-        "uploads": _abort_abandoned(now),
+        "uploads": _abort_abandoned(now) + _forget_nobodys(now),
         "inputs": _sweep(storage.inputs(), owned_inputs, now),
         "results": _sweep(storage.outputs(), owned_results, now),
+        "segments": _sweep(storage.outputs(), owned_segments, now),
     }
     for kind, count in swept.items():
         metrics.swept_files.labels(kind).inc(count)
@@ -84,6 +89,16 @@ def owned_results(keys: list[str]) -> set[str]:
     return set(keys) - nobodys
 
 
+def owned_segments(keys: list[str]) -> set[str]:
+    """Of these keys, those that the next attempt at a job goes on from; and what is not ours."""
+    found = {key: match[1] for key in keys if (match := SEGMENT.fullmatch(key))}
+    with as_operator("sweep pieces"):
+        # Their rows go with the job's end, or when a later attempt has made the piece anew.
+        rows = Segment.objects.filter(job_id__in=set(found.values()))
+        kept = {key for row in rows.values_list("key", "record_key") for key in row}
+    return set(keys) - (set(found) - kept)
+
+
 def _sweep(shelf: Storage, owned: Owned, now: datetime) -> int:
     count = 0
     old = (key for key, changed in storage.listed(shelf) if changed < now - GRACE)
@@ -100,6 +115,34 @@ def _abort_abandoned(now: datetime) -> int:
         rows = Upload.objects.filter(state=UploadState.OPEN, created_at__lt=now - ABANDONED)
         found: list[tuple[UUID, UUID]] = list(rows.values_list("tenant_id", "id"))
     return sum(_abort(*ids) for ids in found)
+
+
+def _forget_nobodys(now: datetime) -> int:
+    """Parts that were begun and are of no open upload: S3 keeps and bills them, and lists them
+    among no objects."""
+    count = 0
+    try:
+        old = (begun for begun in parts().begun() if begun.at < now - ABANDONED)
+        while some := list(islice(old, AT_ONCE)):
+            kept = _still_open(some)
+            count += sum(_forget(begun) for begun in some if begun.key not in kept)
+    except ClientError as refusal:  # the bucket's policy may not let us list them
+        log.warning("begun_uploads_not_listed", problem=str(refusal))
+    return count
+
+
+def _still_open(some: list[Begun]) -> set[str]:
+    with as_operator("find open uploads"):
+        rows = Upload.objects.filter(key__in=[begun.key for begun in some], state=UploadState.OPEN)
+        return set(rows.values_list("key", flat=True))
+
+
+def _forget(begun: Begun) -> bool:
+    if not INPUT.fullmatch(begun.key):
+        return False
+    parts().forget(begun)
+    log.info("upload_forgotten", key=begun.key)
+    return True
 
 
 def _abort(tenant_id: UUID, upload_id: UUID) -> bool:

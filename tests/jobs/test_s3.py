@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from django.utils import timezone
+from structlog.testing import capture_logs
 
-from jobs import storage, uploads
+from jobs import storage, sweeping, uploads
 from jobs.errors import UploadIncomplete
 from jobs.models import Upload
 from jobs.parts import S3Parts, parts
+from messaging.ids import new_id
+from tenants.context import acting_for
 
 pytestmark = pytest.mark.django_db
 BUCKETS = ("inputs", "outputs")
@@ -49,6 +53,8 @@ def buckets(settings, s3) -> None:
 
 @pytest.fixture
 def opened(acme) -> Upload:
+    for left in parts().begun():
+        parts().forget(left)
     return uploads.start(acme.id, "video", "face.mp4", SIZE)
 
 
@@ -107,3 +113,36 @@ def test_a_bucket_is_listed_with_the_times_of_its_objects(opened):
     uploads.complete(opened.tenant_id, opened.id)
     times = dict(storage.listed(storage.inputs()))
     assert timezone.now() - times[opened.key] < timedelta(minutes=5)
+
+
+def begun() -> set[str]:
+    return {one.key for one in parts().begun()}
+
+
+def test_parts_on_their_way_to_an_upload_that_has_no_row_are_forgotten_after_a_week(acme, opened):
+    """Its process died between asking the bucket and writing the row."""
+    lost = Upload(id=new_id(), tenant_id=acme.id, key=storage.upload_key(acme.id, new_id()))
+    parts().begin(lost)
+    parts().begin(Upload(key="exports/of-somebody-else"))
+    with acting_for(acme.id):
+        Upload.objects.update(created_at=timezone.now() + timedelta(days=5))
+    assert sweeping.sweep(timezone.now() + timedelta(days=8))["uploads"] == 1
+    assert begun() == {opened.key, "exports/of-somebody-else"}
+
+
+def test_an_upload_that_nobody_completed_is_aborted_after_a_week_in_the_bucket_too(acme, opened):
+    put(uploads.missing_parts(opened)[0])
+    assert sweeping.sweep(timezone.now() + timedelta(days=8))["uploads"] == 1
+    assert begun() == set()
+    assert uploads.find(acme.id, opened.id).state == "aborted"
+
+
+def test_a_bucket_that_does_not_list_begun_uploads_is_swept_all_the_same(opened, monkeypatch):
+    def denied(self):
+        refusal = {"Error": {"Code": "AccessDenied"}}
+        raise ClientError(refusal, "ListMultipartUploads")
+
+    monkeypatch.setattr(S3Parts, "begun", denied)
+    with capture_logs() as logs:
+        assert sweeping.sweep(timezone.now() + timedelta(days=8))["uploads"] == 1
+    assert "begun_uploads_not_listed" in {line["event"] for line in logs}

@@ -15,8 +15,9 @@ from messaging.ids import new_id
 from messaging.models import OutboxMessage
 from tenants.context import acting_for, as_operator
 from tests.jobs.results import RESULT
-from tests.making import a_queued_job
+from tests.making import a_queued_job, an_upload
 
+NOTHING = {"uploads": 0, "inputs": 0, "results": 0, "segments": 0}
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shelves")]
 
 
@@ -71,6 +72,55 @@ def test_a_result_that_is_about_to_be_delivered_stays(claimed):
     assert keys(storage.outputs()) == {key}
 
 
+def pieces_of(attempt, number: int, *, days: float = 3) -> set[str]:
+    """A finished piece in the storage: its film and its record."""
+    keys = storage.segment_keys(attempt.tenant_id, attempt.job_id, attempt.id, number)
+    return {put(storage.outputs(), key, days=days) for key in keys}
+
+
+def record(attempt, number: int) -> None:
+    key, record_key = storage.segment_keys(attempt.tenant_id, attempt.job_id, attempt.id, number)
+    piece = lifecycle.StoredSegment(number, key, record_key, 5, "0" * 64)
+    with acting_for(attempt.tenant_id):
+        lifecycle.record_segments(attempt.id, fence=attempt.fence, segments=[piece])
+
+
+def test_the_pieces_of_a_job_that_waits_for_its_next_attempt_stay(acme, claimed):
+    kept = pieces_of(claimed, 0, days=30)
+    record(claimed, 0)
+    with acting_for(acme.id):
+        lifecycle.release(claimed.id, fence=1)
+    assert sweeping.sweep() == NOTHING
+    assert keys(storage.outputs()) == kept
+
+
+def test_the_pieces_of_a_job_that_has_ended_go(acme, claimed):
+    pieces_of(claimed, 0)
+    record(claimed, 0)
+    with acting_for(acme.id):
+        lifecycle.fail(claimed.id, fence=1, code="no_face", message="", retry=False)
+    assert sweeping.sweep() == {**NOTHING, "segments": 2}
+    assert keys(storage.outputs()) == set()
+
+
+def test_a_piece_that_was_made_anew_goes_and_its_successor_stays(acme, claimed):
+    pieces_of(claimed, 0)
+    record(claimed, 0)
+    with acting_for(acme.id):
+        lifecycle.release(claimed.id, fence=1)
+        later = lifecycle.claim(claimed.job_id, worker="gpu-2", lease=60)
+    kept = pieces_of(later, 0)
+    record(later, 0)
+    assert sweeping.sweep() == {**NOTHING, "segments": 2}
+    assert keys(storage.outputs()) == kept
+
+
+def test_a_piece_that_is_not_recorded_yet_has_two_days(claimed):
+    young, old = pieces_of(claimed, 0, days=1), pieces_of(claimed, 1)
+    assert sweeping.sweep() == {**NOTHING, "segments": len(old)}
+    assert keys(storage.outputs()) == young
+
+
 def test_what_is_young_stays_even_if_nobody_owns_it(acme):
     key = put(storage.inputs(), storage.upload_key(acme.id, new_id()), days=1)
     assert sweeping.sweep()["inputs"] == 0
@@ -98,7 +148,7 @@ def test_a_complete_upload_keeps_its_file_and_pictures_but_no_parts(acme):
 def test_an_open_upload_keeps_its_parts_for_a_week_and_is_aborted_then(acme):
     upload = uploads.start(acme.id, "video", "face.mp4", 10)
     part = put(storage.inputs(), f"{upload.key}.parts/1.part")
-    assert sweeping.sweep() == {"uploads": 0, "inputs": 0, "results": 0}
+    assert sweeping.sweep() == NOTHING
     assert keys(storage.inputs()) == {part}
     later = timezone.now() + timedelta(days=8)
     assert sweeping.sweep(later)["uploads"] == 1
@@ -106,14 +156,20 @@ def test_an_open_upload_keeps_its_parts_for_a_week_and_is_aborted_then(acme):
     assert keys(storage.inputs()) == set()
 
 
+def test_a_complete_upload_that_no_job_has_used_is_its_tenants_for_ever(acme):
+    with acting_for(acme.id):
+        upload = an_upload(key=storage.upload_key(acme.id, new_id()))
+        Upload.objects.update(created_at=timezone.now() - timedelta(days=900))
+    kept = put(storage.inputs(), storage.upload_key(acme.id, upload.id), days=900)
+    assert sweeping.sweep() == NOTHING
+    assert keys(storage.inputs()) == {kept}
+
+
 def test_what_is_none_of_ours_is_never_touched():
     strange = {put(storage.inputs(), "logo.png"), put(storage.inputs(), "a/b/notes.txt")}
     put(storage.outputs(), "reports/2026/11.mp4")
-    assert sweeping.sweep(timezone.now() + timedelta(days=999)) == {
-        "uploads": 0,
-        "inputs": 0,
-        "results": 0,
-    }
+    put(storage.outputs(), "a/b/segments/c/00000.mp4")
+    assert sweeping.sweep(timezone.now() + timedelta(days=999)) == NOTHING
     assert keys(storage.inputs()) == strange
 
 
