@@ -11,6 +11,7 @@ from uuid import uuid4
 import dramatiq
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
 
 from messaging.crashpoints import crash_point
 from messaging.errors import NotOurs, PutBack
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FIRST_BACK_OFF_SECONDS = 10
 LONGEST_BACK_OFF_SECONDS = 900
 IDLE_SECONDS = 0.5
 
@@ -154,5 +154,5 @@ class Consumer(dramatiq.Consumer):
 
 
 def _back_off(receives: int) -> int:
-    """Seconds until a message that failed is seen again: 10, 20, 40 ... 900."""
-    return min(FIRST_BACK_OFF_SECONDS * 2 ** (receives - 1), LONGEST_BACK_OFF_SECONDS)
+    """Seconds until a message that failed is seen again: the settings' 10, then 20, 40 ... 900."""
+    return min(settings.SQS_BACK_OFF_SECONDS * 2 ** (receives - 1), LONGEST_BACK_OFF_SECONDS)

@@ -217,6 +217,7 @@ SQS_QUEUES = {
 SQS_ONE_AT_A_TIME = {"previews"}
 # moto does not see a freed message group during a long poll, so embedded polls are short.
 SQS_WAIT_SECONDS = number("SQS_WAIT_SECONDS", 20 if PRODUCTION else 1, 0, 20, whole=True)
+SQS_BACK_OFF_SECONDS = number("SQS_BACK_OFF_SECONDS", 10, 1, 900, whole=True)
 
 MESSAGING_CONTEXT = "tenants.context.as_operator"
 MESSAGING_STARTED = "jobs.metrics.serve_dispatcher"
