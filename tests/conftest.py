@@ -31,11 +31,12 @@ def sqs_server() -> Iterator[str]:
     from moto.server import ThreadedMotoServer
 
     from portal.embedded import sqs
+    from portal.embedded.queues import make_queues
 
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    sqs.make_queues(sqs.client(port))
+    make_queues(sqs.client(port))
     yield f"http://{host}:{port}"
     server.stop()
 

@@ -5,7 +5,6 @@
 Its queues live in memory: started again it is empty, which the application must bear anyway.
 """
 
-import json
 import logging
 import os
 import signal
@@ -16,10 +15,9 @@ from typing import Any
 import boto3
 from moto.server import ThreadedMotoServer
 
+from portal.embedded.queues import make_queues
 from portal.embedded.state import LOOPBACK
 
-VISIBILITY_SECONDS = 300
-RECEIVES = 3
 # moto accepts any; without one boto3 would look for real ones, on the network too.
 CREDENTIALS = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
 
@@ -27,23 +25,6 @@ CREDENTIALS = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedd
 def client(port: int, *, region: str = "us-east-1") -> Any:
     endpoint = f"http://{LOOPBACK}:{port}"
     return boto3.client("sqs", region_name=region, endpoint_url=endpoint, **CREDENTIALS)
-
-
-def make_queues(sqs: Any, *, visibility_seconds: int = VISIBILITY_SECONDS) -> None:
-    """The queues as they are in production, each with a place for what nobody could handle."""
-    visible = {"VisibilityTimeout": str(visibility_seconds)}
-    fifo = {**visible, "FifoQueue": "true", "ContentBasedDeduplication": "false"}
-    _make(sqs, "lipsync.fifo", "lipsync-dead.fifo", fifo)
-    _make(sqs, "previews", "tasks-dead", visible)
-    _make(sqs, "tasks", "tasks-dead", visible)
-
-
-def _make(sqs: Any, name: str, dead: str, attributes: dict[str, str]) -> None:
-    address = sqs.create_queue(QueueName=dead, Attributes=attributes)["QueueUrl"]
-    told = sqs.get_queue_attributes(QueueUrl=address, AttributeNames=["QueueArn"])
-    arn = told["Attributes"]["QueueArn"]
-    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": RECEIVES})
-    sqs.create_queue(QueueName=name, Attributes={**attributes, "RedrivePolicy": redrive})
 
 
 def serve(port: int) -> None:
