@@ -3,45 +3,104 @@
 So SQS holds nothing but work that can run, and never two messages of one lane in flight.
 """
 
-from collections.abc import Iterator
+import heapq
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, Sum
 
 from jobs import lifecycle
 from jobs.clock import database_now
-from jobs.models import Attempt, Job
-from tenants.models import Limits
+from jobs.models import Job
+from messaging.crashpoints import crash_point
 
 LATELY = timedelta(hours=1)
+# What a job that holds a lane counts at least, before it has run that long: else a tenant with many
+# lanes would look as if it had had nothing in the moment in which it takes them all.
+A_VIDEO_SECONDS = 120.0
+BATCH = 100  # jobs a turn; a turn is a transaction, and the next one comes within a second
 LOCK = "viseme.admission"
 
+# Tenants that have both a waiting job and a free lane. From tenant to tenant by the index
+# jobs_waiting_for_a_lane, so that a hundred thousand waiting jobs cost no more than one of each
+# tenant; lanes by the index one_job_a_lane; attempts are looked at for those that remain.
+TURNS = """
+WITH RECURSIVE waiting AS (
+    (SELECT tenant_id FROM jobs_job WHERE state = 'queued' AND lane IS NULL
+     ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT job.tenant_id FROM jobs_job job
+            WHERE job.state = 'queued' AND job.lane IS NULL AND job.tenant_id > waiting.tenant_id
+            ORDER BY job.tenant_id LIMIT 1)
+    FROM waiting WHERE waiting.tenant_id IS NOT NULL
+), room AS MATERIALIZED (
+    SELECT waiting.tenant_id, limits.jobs_at_once, held.lanes, held.not_begun
+    FROM waiting
+    JOIN tenants_limits limits ON limits.tenant_id = waiting.tenant_id
+    JOIN tenants_tenant tenant ON tenant.id = waiting.tenant_id AND tenant.suspended_at IS NULL
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(lane), '{}') AS lanes,
+            count(*) FILTER (WHERE state = 'queued') AS not_begun
+        FROM jobs_job WHERE tenant_id = waiting.tenant_id AND lane IS NOT NULL
+    ) held
+    WHERE cardinality(held.lanes) < limits.jobs_at_once
+)
+SELECT room.tenant_id, room.jobs_at_once, room.lanes, next.since,
+    (room.not_begun * %(a_video)s
+        + coalesce(ended.seconds, 0) + coalesce(running.seconds, 0))::float
+FROM room
+CROSS JOIN LATERAL (
+    SELECT coalesce(queued_at, created_at) AS since FROM jobs_job
+    WHERE tenant_id = room.tenant_id AND state = 'queued' AND lane IS NULL
+    ORDER BY priority DESC, queued_at, id LIMIT 1
+) next
+CROSS JOIN LATERAL (
+    SELECT sum(extract(epoch FROM ended_at - greatest(started_at, %(since)s))) AS seconds
+    FROM jobs_attempt WHERE tenant_id = room.tenant_id AND ended_at > %(since)s
+) ended
+CROSS JOIN LATERAL (
+    SELECT sum(greatest(
+        extract(epoch FROM %(now)s - greatest(started_at, %(since)s)), %(a_video)s
+    )) AS seconds
+    FROM jobs_attempt WHERE tenant_id = room.tenant_id AND ended_at IS NULL
+) running
+"""
 
-@dataclass
+
+@dataclass(order=True)
 class Turn:
-    """A tenant with queued jobs and free lanes; `had` is seconds of work it got lately."""
+    """A tenant that may have a job begun. Who had least work lately goes first, in seconds, and
+    among equals whose next job waits longest."""
 
-    tenant_id: UUID
     had: float
-    lanes: list[int] = field(default_factory=list)
+    since: datetime
+    tenant_id: UUID
+    lanes: list[int] = field(compare=False)
 
 
 @transaction.atomic
 def admit(now: datetime | None = None) -> int:
-    """Give free lanes to queued jobs, one a tenant in each round, those first who had least lately.
+    """Give free lanes to queued jobs, to one after another of the tenants with the least work of
+    the last hour; how many, at most BATCH.
 
     Inside as_operator(). Two dispatchers at once: the second finds the lock taken and does nothing.
     """
     if not _try_lock():
         return 0
-    turns = sorted(_turns(now or database_now()), key=lambda turn: turn.had)
-    admitted = 0
-    while turns:
-        turns = [turn for turn in turns if turn.lanes and _admit_one(turn)]
-        admitted += len(turns)
+    admitted, turns = 0, _turns(now or database_now())
+    while turns and admitted < BATCH:
+        turn = heapq.heappop(turns)
+        if not _admit_one(turn):
+            continue
+        admitted += 1
+        turn.had += A_VIDEO_SECONDS
+        if turn.lanes:
+            heapq.heappush(turns, turn)
+    if admitted:
+        transaction.on_commit(lambda: crash_point("admission.committed"))
+        crash_point("admission.before_commit")
     return admitted
 
 
@@ -61,34 +120,20 @@ def _admit_one(turn: Turn) -> bool:
     return True
 
 
-def _turns(now: datetime) -> Iterator[Turn]:
-    waiting = Job.objects.waiting().values("tenant_id").annotate(jobs=Count("id"))
-    tenants = [row["tenant_id"] for row in waiting]
-    had = _work_lately(tenants, now)
-    taken = _lanes_taken(tenants)
-    for limits in Limits.objects.filter(tenant_id__in=tenants, tenant__suspended_at=None):
-        busy = taken.get(limits.tenant_id, set())
-        # Lanes above a limit that was lowered count too, until their jobs have ended.
-        room = limits.jobs_at_once - len(busy)
-        lanes = sorted(set(range(limits.jobs_at_once)) - busy)[: max(0, room)]
-        if lanes:
-            yield Turn(limits.tenant_id, had.get(limits.tenant_id, 0.0), lanes)
+def _turns(now: datetime) -> list[Turn]:
+    """A heap."""
+    told = {"now": now, "since": now - LATELY, "a_video": A_VIDEO_SECONDS}
+    with connection.cursor() as cursor:
+        cursor.execute(TURNS, told)
+        turns = [_turn(*row) for row in cursor.fetchall()]
+    heapq.heapify(turns)
+    return turns
 
 
-def _lanes_taken(tenants: list[UUID]) -> dict[UUID, set[int]]:
-    taken: dict[UUID, set[int]] = {}
-    held = Job.objects.filter(tenant_id__in=tenants, lane__isnull=False)
-    for tenant_id, lane in held.values_list("tenant_id", "lane"):
-        assert lane is not None
-        taken.setdefault(tenant_id, set()).add(lane)
-    return taken
-
-
-def _work_lately(tenants: list[UUID], now: datetime) -> dict[UUID, float]:
-    """Seconds of work of the attempts that began within the last hour and have ended."""
-    recent = Attempt.objects.filter(tenant_id__in=tenants, started_at__gt=now - LATELY)
-    sums = recent.values("tenant_id").annotate(seconds=Sum("processing_seconds"))
-    return {row["tenant_id"]: float(row["seconds"] or 0) for row in sums}
+def _turn(tenant_id: UUID, at_once: int, taken: Any, since: datetime, had: float) -> Turn:
+    # Lanes above a limit that was lowered count too, until their jobs have ended.
+    free = sorted(set(range(at_once)) - set(taken))[: at_once - len(taken)]
+    return Turn(had, since, tenant_id, free)
 
 
 def _try_lock() -> bool:

@@ -1,18 +1,54 @@
-"""Lanes: no more of a tenant's jobs in the queue than it may run at once, tenants in fair turn."""
+"""Lanes: no more of a tenant's jobs in the queue than it may run at once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from decimal import Decimal
 
+import pytest
+from django.db import transaction
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from jobs import lifecycle
 from jobs.admission import admit
-from jobs.clock import database_now
-from jobs.models import Attempt, Job
+from jobs.models import Job
 from messaging.models import OutboxMessage
 from tenants.context import acting_for, as_operator
 from tenants.models import Limits, Tenant
 from tests.making import a_queued_job, a_tenant
+
+crowds = st.lists(
+    st.fixed_dictionaries(
+        {
+            "limit": st.integers(1, 4),
+            "held": st.sets(st.integers(0, 5), max_size=5),
+            "waiting": st.integers(0, 4),
+            "suspended": st.booleans(),
+        }
+    ),
+    max_size=4,
+)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def made(number: int, *, limit: int, held: set[int], waiting: int, suspended: bool) -> Tenant:
+    tenant = a_tenant(f"Client {number}", jobs_at_once=limit)
+    with acting_for(tenant.id):
+        for lane in held:
+            a_queued_job(lane=lane)
+        for _ in range(waiting):
+            a_queued_job()
+    if suspended:
+        with as_operator("suspend"):
+            Tenant.objects.filter(id=tenant.id).update(suspended_at=timezone.now())
+    return tenant
 
 
 def sent_to_workers() -> list[OutboxMessage]:
@@ -57,20 +93,6 @@ def test_higher_priority_goes_first_and_then_age(acme):
     assert lanes == {old.id, urgent.id}
 
 
-def test_tenants_take_turns_and_who_had_least_goes_first(acme, globex):
-    with acting_for(acme.id):
-        had = a_queued_job(lane=1)
-        a_spent_attempt(had, seconds=900)
-        for _ in range(2):
-            a_queued_job()
-    with acting_for(globex.id):
-        for _ in range(2):
-            a_queued_job()
-    assert run_admission() == 3
-    tenants = [message.tenant_id for message in sent_to_workers()]
-    assert tenants == [globex.id, acme.id, globex.id]
-
-
 def test_a_dispatch_number_is_new_each_time(acme):
     with acting_for(acme.id):
         a_queued_job()
@@ -110,17 +132,81 @@ def test_a_suspended_tenants_jobs_wait(acme):
     assert run_admission() == 0
 
 
-def a_spent_attempt(job: Job, *, seconds: int) -> None:
-    now = database_now()
-    Attempt.objects.create(
-        job=job,
-        tenant_id=job.tenant_id,
-        number=1,
-        fence=1,
-        worker="gpu-1",
-        started_at=now - timedelta(seconds=seconds),
-        ended_at=now,
-        lease_expires_at=now,
-        outcome="released",
-        processing_seconds=Decimal(seconds),
-    )
+def test_a_suspended_tenant_keeps_the_lanes_it_has_and_gets_no_more(acme):
+    with acting_for(acme.id):
+        first, *_ = [a_queued_job() for _ in range(4)]
+    assert run_admission() == 2
+    with as_operator("suspend"):
+        Tenant.objects.filter(id=acme.id).update(suspended_at=timezone.now())
+    with acting_for(acme.id):
+        lifecycle.cancel(first.id, by="a test")
+    assert run_admission() == 0
+    with as_operator("let it go on"):
+        Tenant.objects.filter(id=acme.id).update(suspended_at=None)
+    assert run_admission() == 1
+
+
+def test_a_raised_limit_opens_lanes_at_once(db):
+    tenant = a_tenant("Growing", jobs_at_once=1)
+    with acting_for(tenant.id):
+        for _ in range(4):
+            a_queued_job()
+    assert run_admission() == 1
+    with as_operator("raise the limit"):
+        Limits.objects.filter(tenant=tenant).update(jobs_at_once=3)
+    assert run_admission() == 2
+    with acting_for(tenant.id):
+        assert sorted(Job.objects.runnable().values_list("lane", flat=True)) == [0, 1, 2]
+
+
+def test_a_turn_has_a_bound_and_the_next_goes_on(acme, monkeypatch):
+    monkeypatch.setattr("jobs.admission.BATCH", 3)
+    many = [acme, *(a_tenant(f"Client {number}") for number in range(3))]
+    for tenant in many:
+        with acting_for(tenant.id):
+            for _ in range(2):
+                a_queued_job()
+    assert [run_admission() for _ in range(4)] == [3, 3, 2, 0]
+
+
+def test_a_turn_that_breaks_has_admitted_nothing(acme, monkeypatch):
+    with acting_for(acme.id):
+        for _ in range(2):
+            a_queued_job()
+    dispatch, seen = lifecycle.dispatch, []
+
+    def breaks_at_the_second(job):
+        seen.append(job)
+        if len(seen) == 2:
+            raise RuntimeError("the power went")
+        dispatch(job)
+
+    monkeypatch.setattr(lifecycle, "dispatch", breaks_at_the_second)
+    with pytest.raises(RuntimeError):
+        run_admission()
+    assert sent_to_workers() == []
+    with acting_for(acme.id):
+        assert Job.objects.waiting().count() == 2
+
+
+@given(crowd=crowds)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_is_held_and_waits_lanes_are_filled_and_never_overfilled(db, crowd):
+    with undone():
+        tenants = [made(number, **each) for number, each in enumerate(crowd)]
+        room = [
+            0
+            if each["suspended"]
+            else max(0, min(each["limit"] - len(each["held"]), each["waiting"]))
+            for each in crowd
+        ]
+        assert run_admission() == sum(room)
+        assert run_admission() == 0
+        for tenant, each, admitted in zip(tenants, crowd, room, strict=True):
+            with acting_for(tenant.id):
+                lanes = set(Job.objects.runnable().values_list("lane", flat=True))
+                assert len(lanes) == len(each["held"]) + admitted
+                assert all(lane < each["limit"] for lane in lanes - each["held"])
+                assert Job.objects.waiting().count() == each["waiting"] - admitted
