@@ -97,7 +97,7 @@ class Stub:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if plan.get("company"):
             quiet = dict.fromkeys(("stdin", "stdout"), subprocess.DEVNULL)
-            subprocess.Popen([*bound_sleep(), "600"], **quiet)
+            subprocess.Popen(bound_sleep(600), **quiet)
         time.sleep(plan.get("load_seconds", 0))
 
     def _take(self, request: Request) -> None:
@@ -110,7 +110,10 @@ class Stub:
             threading.Thread(target=self.sync, args=(request, plan), daemon=True).start()
 
     def _canceled_within(self, seconds: float, plan: Plan) -> bool:
-        return self.canceled.wait(seconds) and not plan.get("deaf")
+        if plan.get("deaf"):
+            time.sleep(seconds)
+            return False
+        return self.canceled.wait(seconds)
 
     def _plan(self) -> dict[str, Any]:
         plan = self.bundle / "stub.json"
@@ -241,10 +244,14 @@ def say(event: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def bound_sleep() -> list[str]:
-    """`sleep` that ends with this process, as the engine's media process does."""
-    code = "import ctypes, sys, time; ctypes.CDLL(None).prctl(1, 9); time.sleep(int(sys.argv[1]))"
-    return [sys.executable, "-S", "-c", code]
+def bound_sleep(seconds: int) -> list[str]:
+    """A sleep that ends with this process, as the engine's media process does."""
+    code = (
+        "import ctypes, os, sys, time; parent, seconds = map(int, sys.argv[1:]);"
+        f"ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {int(signal.SIGKILL)});"
+        "os.getppid() == parent and time.sleep(seconds)"
+    )
+    return [sys.executable, "-S", "-c", code, str(os.getpid()), str(seconds)]
 
 
 def die_with_parent() -> None:

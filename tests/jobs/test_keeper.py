@@ -8,7 +8,8 @@ import pytest
 from django.db import OperationalError
 
 from jobs import keeper as keeper_module
-from jobs.keeper import CancelRequested, HandOver, Keeper, LeaseLost
+from jobs.errors import StaleAttempt
+from jobs.keeper import CancelRequested, HandOver, Keeper, LeaseLost, Stalled
 from jobs.lifecycle import Beat
 from messaging.ids import new_id
 
@@ -112,6 +113,95 @@ def test_a_worker_that_must_go_hands_over_when_its_grace_is_over(beats, settings
         keeper.check()
         with pytest.raises(HandOver):
             wait_for_the_end(keeper)
+
+
+def test_work_that_does_not_get_on_is_renewed_no_more(beats, settings):
+    """Neither the lease nor the message: even if whoever should end the work hangs itself."""
+    settings.JOB_LEASE_SECONDS, settings.JOB_STALL_SECONDS = 300, 0.2
+    held = []
+    hold = SimpleNamespace(beat=lambda: held.append(time.monotonic()))
+    with Keeper(new_id(), new_id(), 1, hold, threading.Event()) as keeper:
+        with pytest.raises(Stalled):
+            wait_for_the_end(keeper)
+        time.sleep(0.1)  # a beat that was under way
+        told, extended = len(beats.told), len(held)
+        time.sleep(2 * keeper_module.BEAT_SECONDS)
+        assert (len(beats.told), len(held)) == (told, extended)
+
+
+@pytest.mark.parametrize("sign", ["an event", "bytes"])
+def test_any_sign_of_life_keeps_the_lease(beats, settings, sign):
+    settings.JOB_LEASE_SECONDS, settings.JOB_STALL_SECONDS = 300, 0.3
+    with Keeper(new_id(), new_id(), 1, HELD, threading.Event()) as keeper:
+        for _ in range(10):
+            time.sleep(0.05)
+            keeper.report("generate", 5) if sign == "an event" else keeper.progressed(1 << 20)
+            keeper.check()
+
+
+def test_a_lease_that_runs_out_while_nothing_gets_on_is_lost(beats, settings):
+    settings.JOB_LEASE_SECONDS, settings.JOB_STALL_SECONDS = 0.6, 0.1
+    with (
+        Keeper(new_id(), new_id(), 1, HELD, threading.Event()) as keeper,
+        pytest.raises(LeaseLost),
+    ):
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            keeper.check_ours()
+            time.sleep(0.01)
+
+
+def test_the_lease_is_renewed_while_the_queue_does_not_answer(beats, settings):
+    settings.JOB_LEASE_SECONDS = 300
+    answer, asked = threading.Event(), threading.Event()
+
+    def hangs():
+        asked.set()
+        answer.wait(10)
+
+    with Keeper(new_id(), new_id(), 1, SimpleNamespace(beat=hangs), threading.Event()) as keeper:
+        assert asked.wait(5)
+        told = len(beats.told)
+        until_told(beats, lambda _: len(beats.told) > told + 3)
+        keeper.check()
+        answer.set()
+
+
+def test_the_message_is_held_while_the_database_does_not_answer(beats, settings):
+    settings.JOB_LEASE_SECONDS = 300
+    answer, held = threading.Event(), threading.Event()
+
+    def hangs():
+        answer.wait(10)
+        return Beat(cancel_requested=False)
+
+    beats.answer = hangs
+    hold = SimpleNamespace(beat=held.set)
+    with Keeper(new_id(), new_id(), 1, hold, threading.Event()):
+        until_told(beats, lambda _: True)
+        assert held.wait(5)
+        answer.set()
+
+
+def test_a_lost_lease_lets_go_of_the_message(beats, settings):
+    def stale():
+        raise StaleAttempt(new_id())
+
+    beats.answer, held = stale, []
+    hold = SimpleNamespace(beat=lambda: held.append(1))
+    with Keeper(new_id(), new_id(), 1, hold, threading.Event()) as keeper:
+        with pytest.raises(LeaseLost):
+            wait_for_the_end(keeper)
+        before = len(held)
+        time.sleep(2 * keeper_module.BEAT_SECONDS)
+        assert len(held) <= before + 1  # one that was under way
+
+
+def test_the_lease_is_renewed_at_a_third_of_it_at_the_latest(beats, settings):
+    settings.JOB_LEASE_SECONDS, settings.PROGRESS_SECONDS = 0.9, 60
+    with Keeper(new_id(), new_id(), 1, HELD, threading.Event()) as keeper:
+        until_told(beats, lambda _: len(beats.told) > 3)
+        keeper.check()
 
 
 def wait_for_the_end(keeper):

@@ -3,14 +3,21 @@
 import json
 import os
 import queue
+import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from jobs import child as child_module
-from jobs.child import EngineFailed, ModelChild, failure
+from jobs.child import EngineFailed, ModelChild, NotBegun, failure
 from jobs.starting import clean_environment
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -111,6 +118,170 @@ def test_a_process_that_hears_nothing_is_killed_with_what_it_started(child, bund
     last_event(child, "progress")
     child.kill()
     assert not child.alive
+
+
+def test_a_canceled_job_leaves_the_process_warm(child, bundle, request_of):
+    plan(bundle, steps=1000, step_seconds=0.02)
+    child.begin("a", **request_of)
+    last_event(child, "progress")
+    child.end("a")
+    pid = child._process.pid
+    plan(bundle)
+    child.begin("b", **request_of)
+    assert last_event(child, "done")["id"] == "b"
+    assert child._process.pid == pid
+
+
+def test_a_process_that_hears_no_cancel_is_asked_to_end(child, bundle, request_of, settings):
+    settings.CANCEL_SECONDS = 0.2
+    plan(bundle, steps=1000, step_seconds=0.02, deaf=True)
+    child.begin("a", **request_of)
+    last_event(child, "progress")
+    child.end("a")
+    assert child._process.returncode == -signal.SIGTERM
+
+
+def test_a_process_that_hears_no_TERM_either_is_killed(
+    child, bundle, request_of, settings, monkeypatch
+):
+    monkeypatch.setattr(child_module, "POLITE_SECONDS", 0.3)
+    settings.CANCEL_SECONDS = 0.2
+    plan(bundle, steps=1000, step_seconds=0.02, deaf=True, stubborn=True)
+    child.begin("a", **request_of)
+    last_event(child, "progress")
+    child.end("a")
+    assert child._process.returncode == -signal.SIGKILL
+
+
+def test_nobody_is_polite_when_the_lease_is_lost_meanwhile(child, bundle, request_of, settings):
+    settings.CANCEL_SECONDS = 60
+    plan(bundle, steps=1000, step_seconds=0.02, deaf=True)
+    child.begin("a", **request_of)
+    last_event(child, "progress")
+    answers = iter([True, True])
+    child.end("a", lambda: next(answers, False))
+    assert child._process.returncode == -signal.SIGKILL
+
+
+def test_a_kill_reaches_what_the_process_has_started(child, bundle, request_of):
+    plan(bundle, company=True, steps=1000, step_seconds=0.02)
+    child.begin("a", **request_of)
+    last_event(child, "progress")
+    company = others_in_group(child._process.pid)
+    assert len(company) == 1
+    child.kill()
+    until(lambda: not any(map(is_alive, company)))
+
+
+def test_what_the_process_has_started_ends_when_it_is_killed_from_outside(
+    child, bundle, request_of
+):
+    """By the kernel, say, when memory is out: nobody signals the group then."""
+    plan(bundle, company=True, steps=1000, step_seconds=0.02)
+    child.begin("a", **request_of)
+    last_event(child, "progress")
+    company = others_in_group(child._process.pid)
+    os.kill(child._process.pid, signal.SIGKILL)
+    until(lambda: not any(map(is_alive, company)))
+
+
+@pytest.mark.parametrize("module", ["tests.stub_child", "inference.child"])
+def test_the_process_ends_with_its_supervisor_however_that_ends(module, settings, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR, module, str(settings.MODEL_BUNDLE)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    child, keeper = map(int, supervisor.stdout.readline().split())
+    assert is_alive(child)
+    supervisor.kill()
+    supervisor.wait()
+    until(lambda: not is_alive(child))
+    os.kill(keeper, signal.SIGKILL)
+
+
+# The child's input is kept open by yet another process: its end is not what the child hears of.
+SUPERVISOR = """
+import os, subprocess, sys, time
+read, write = os.pipe()
+keeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"], pass_fds=[write])
+command = [sys.executable, "-m", sys.argv[1], "--bundle", sys.argv[2], "--device", "cpu"]
+child = subprocess.Popen(command, stdin=read, stdout=subprocess.PIPE, start_new_session=True)
+assert b"ready" in child.stdout.readline()
+print(child.pid, keeper.pid, flush=True)
+time.sleep(120)
+"""
+
+
+def test_a_process_that_died_idle_is_replaced_before_the_next_job(child, request_of):
+    child.begin("a", **request_of)
+    last_event(child, "done")
+    os.kill(child._process.pid, signal.SIGKILL)
+    until(lambda: not child.alive)
+    child.begin("b", **request_of)
+    assert last_event(child, "done")["id"] == "b"
+
+
+def test_a_process_that_died_before_a_word_of_the_job_has_not_begun_it(child, request_of):
+    child.begin("a", **request_of)
+    last_event(child, "done")
+    os.kill(child._process.pid, signal.SIGSTOP)
+    child.begin("b", **request_of)
+    os.kill(child._process.pid, signal.SIGKILL)
+    with pytest.raises(NotBegun):
+        last_event(child, "done")
+
+
+def test_a_process_killed_from_outside_says_what_may_help(child, bundle, request_of):
+    plan(bundle, then="die")
+    child.begin("a", **request_of)
+    with pytest.raises(EngineFailed) as crash:
+        last_event(child, "done")
+    assert type(crash.value) is EngineFailed
+    assert "out of memory" in crash.value.hint and "smaller" in crash.value.hint
+
+
+def test_a_process_that_dies_while_it_loads_says_so(child, bundle, request_of, settings):
+    settings.MODEL_CHILD_MODULE = "tests.no_such_module"
+    with pytest.raises(EngineFailed, match="ended with status 1 while it loaded"):
+        child.begin("a", **request_of)
+
+
+def test_the_running_process_sees_no_secret_of_ours(child, request_of, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://app:secret@db/viseme")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    child.begin("a", **request_of)
+    last_event(child, "done")
+    seen = Path(f"/proc/{child._process.pid}/environ").read_text()
+    assert "secret" not in seen and "DATABASE" not in seen and "AWS_" not in seen
+
+
+def others_in_group(leader):
+    """The processes that share the leader's group, without itself."""
+    groups = {int(path.parent.name): path for path in Path("/proc").glob("[0-9]*/stat")}
+    return [pid for pid in groups if pid != leader and _group(pid) == leader]
+
+
+def _group(pid):
+    with suppress(OSError):
+        return os.getpgid(pid)
+
+
+def is_alive(pid):
+    """Whether it runs: a zombie that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_the_process_sees_no_secret_of_ours():
