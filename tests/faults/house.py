@@ -27,6 +27,7 @@ SHORT_PATIENCE = {
     "FAULTS_LEASE_SECONDS": "6",  # more than a busy machine holds a process up
     "PROGRESS_SECONDS": "0.2",
     "RETRY_SECONDS": "0",
+    "SQS_BACK_OFF_SECONDS": "1",
     "DISPATCH_LOST_SECONDS": "3",
     "DATABASE_POOL_SIZE": "4",
     "dramatiq_restart_delay": "500",
@@ -73,7 +74,7 @@ class House:
         told = {**self.environment, **environment}
         return self._run(name, [*COMMANDS[name], *arguments], told, program)
 
-    def start_queues(self, kind: str = "moto") -> Process:
+    def start_queues(self, kind: str = "strict") -> Process:
         """A new queue server on the same port: it remembers nothing of the one before."""
         command = self.queues.command(kind)
         server = self._run("sqs", command, self.environment, None)

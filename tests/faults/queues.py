@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 
 from portal.embedded.sqs import client
+from tests.strict_sqs.client import Strict
 
 SERVERS = {"moto": "portal.embedded.sqs", "strict": "tests.strict_sqs"}
 NAMES = ("lipsync.fifo", "lipsync-dead.fifo", "tasks", "previews", "tasks-dead")
@@ -18,6 +19,7 @@ class Queues:
         self.port = _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.client = client(self.port)
+        self.strict = Strict(self.address)
         self.kind = ""
 
     def command(self, kind: str) -> list[str]:
@@ -60,7 +62,8 @@ class Queues:
     def messages_of(self, job_id: UUID) -> list[str]:
         """Where messages are that name the job, each as a sentence."""
         if self.kind == "strict":
-            return list(self._told_by_strict(job_id))
+            found = self.strict.naming(str(job_id))
+            return [f"A message of it is {one.state} in {one.queue}." for one in found]
         counts = {name: self.waiting(name) for name in NAMES}
         return [f"{count} messages are in {name}." for name, count in counts.items() if count]
 
