@@ -132,16 +132,16 @@ class Pieces:
     """Equal parts of the video in the order's folder; without a folder, or steps for one, none."""
 
     def __init__(self, request: Request, plan: Plan) -> None:
-        self.request = request
+        self.request, self.steps = request, plan["steps"]
         self.each = plan["piece_steps"] if "segments" in request else 0
         self.count = -(-plan["steps"] // self.each) if self.each else 0
         self.resumed = self._whole() if self.each else 0
 
     def made(self, steps: int) -> None:
         """Lay a piece down when so many steps complete one: the record last, by renaming."""
-        number = -(-steps // self.each) - 1 if self.each else -1
-        if number < 0 or (steps % self.each and number + 1 < self.count):
+        if not self.each or (steps % self.each and steps < self.steps):
             return
+        number = -(-steps // self.each) - 1
         content = self._content(number)
         self._path(number, "mp4").write_bytes(content)
         part = self._path(number, "part")

@@ -1,15 +1,19 @@
 """One attempt seen through by the supervisor, with a real queue and a stub for the model."""
 
 import json
+import signal
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connections
+from django.utils import timezone
 
-from jobs import lifecycle, settling, storage, submission, uploads
+from jobs import lifecycle, metrics, pieces, settling, storage, submission, uploads, worker
 from jobs.child import ModelChild
-from jobs.models import Attempt, Job
+from jobs.models import Attempt, Job, Segment
 from jobs.worker import Supervisor
 from messaging.errors import NotOurs
 from tenants import people
@@ -159,6 +163,130 @@ def test_a_worker_asked_to_stop_hands_the_job_over(supervisor, job, plan):
     assert (handed.state, handed.dispatch_number) == ("queued", 2)
 
 
+def test_a_worker_that_hands_over_brings_its_pieces_along(supervisor, job, plan, settings):
+    plan(steps=1000, step_seconds=0.01, piece_steps=5, at=0)
+    stop_after(supervisor, job, pieces=2)
+    work(supervisor, job)
+    assert seen(job).state == "queued"
+    assert segments_of(job) >= 2
+    supervisor.broker.stopping.clear()
+    plan(steps=1000, step_seconds=0, piece_steps=5)
+    work(supervisor, job)
+    done = seen(job)
+    assert done.state == "succeeded"
+    assert done.result_facts["resumed_pieces"] >= 2
+    assert storage.outputs().open(done.result_key).read() == b"bytes" * 99
+
+
+def test_a_model_that_dies_costs_the_job_its_last_piece_at_most(supervisor, job, plan):
+    plan(steps=12, piece_steps=4, at=11, then="die")
+    work(supervisor, job)
+    assert (seen(job).state, segments_of(job)) == ("queued", 2)
+    plan(steps=12, piece_steps=4)
+    work(supervisor, job)
+    assert (seen(job).state, seen(job).result_facts["resumed_pieces"]) == ("succeeded", 2)
+
+
+@pytest.mark.parametrize("then", ["done", "refuse"])
+def test_a_job_that_has_ended_leaves_no_pieces(supervisor, job, plan, then, monkeypatch):
+    monkeypatch.setattr(pieces, "LOOK_SECONDS", 0.01)
+    plan(steps=8, step_seconds=0.05, piece_steps=2, then=then)
+    work(supervisor, job)
+    keys = [key for key, _ in storage.listed(storage.outputs())]
+    assert [key for key in keys if f"{job.id}/segments" in key] == []
+    assert segments_of(job) == 0
+    assert metrics.put_pieces._value.get() > 0
+
+
+def test_a_lost_lease_kills_the_model_at_once(supervisor, job, plan, settings):
+    """Not after the seconds that a cancel may take: another worker is at the same video."""
+    settings.CANCEL_SECONDS = 600
+    plan(steps=1000, step_seconds=0.02, deaf=True)
+    on_first_beat(lambda: give_up_on_the_attempt(job), job)
+    with pytest.raises(NotOurs):
+        work(supervisor, job)
+    assert supervisor.model._process.returncode == -signal.SIGKILL
+
+
+def test_a_result_of_a_lost_lease_is_not_put(supervisor, job, monkeypatch):
+    produce = worker.produce
+
+    def slept(*arguments):
+        made = produce(*arguments)
+        with acting_for(job.tenant_id):
+            give_up_on_the_attempt(job)
+        arguments[3]._lost.set()
+        return made
+
+    monkeypatch.setattr(worker, "produce", slept)
+    with pytest.raises(NotOurs):
+        work(supervisor, job)
+    assert not [key for key, _ in storage.listed(storage.outputs()) if str(job.id) in key]
+
+
+def test_an_expired_job_is_let_go_of(supervisor, job, plan):
+    """Its deadline passed while it was worked on: the attempt has ended, and so has the job."""
+    plan(steps=1000, step_seconds=0.02)
+
+    def expire():
+        Job.objects.filter(id=job.id).update(deadline=timezone.now())
+        lifecycle.expire(job.id)
+
+    on_first_beat(expire, job)
+    with pytest.raises(NotOurs):
+        work(supervisor, job)
+    assert (seen(job).state, seen(job).error_code) == ("failed", "deadline_passed")
+
+
+def test_the_stage_says_that_the_model_loads(supervisor, job, plan):
+    plan(load_seconds=1.5, steps=1)
+    phases = watched(job, lambda job: job.phase)
+    work(supervisor, job)
+    assert seen(job).state == "succeeded"
+    assert "load" in phases
+
+
+def test_a_model_that_died_idle_costs_the_job_no_attempt(supervisor, job, plan):
+    supervisor.model.start()
+    supervisor.model.kill()
+    work(supervisor, job)
+    assert seen(job).state == "succeeded"
+    with as_operator("look"):
+        assert Attempt.objects.filter(job=job.id).count() == 1
+
+
+def test_a_model_that_dies_as_it_is_given_the_job_costs_none_either(
+    supervisor, job, plan, monkeypatch
+):
+    say, victims = supervisor.model._say, iter([1])
+
+    def dies_first(request):
+        for _ in victims:
+            supervisor.model.kill()
+        say(request)
+
+    monkeypatch.setattr(supervisor.model, "_say", dies_first)
+    work(supervisor, job)
+    with as_operator("look"):
+        (attempt,) = Attempt.objects.filter(job=job.id)
+    assert (seen(job).state, attempt.outcome) == ("succeeded", "succeeded")
+
+
+def test_a_job_that_kills_its_model_three_times_has_failed_with_advice(supervisor, job, plan):
+    plan(then="die")
+    for _ in range(3):
+        work(supervisor, job)
+    failed = seen(job)
+    assert (failed.state, failed.error_code) == ("failed", "engine_crashed")
+    assert "smaller" in failed.error_hint
+
+
+def test_a_word_in_the_audio_makes_a_job_a_poisonous_one(supervisor, job, plan):
+    plan(words={"bytes": {"then": "refuse"}})
+    work(supervisor, job)
+    assert seen(job).error_code == "no_face"
+
+
 def test_a_worker_may_finish_within_its_grace(supervisor, job, settings):
     settings.SHUTDOWN_GRACE_SECONDS = 60
     supervisor.broker.stopping.set()
@@ -209,21 +337,48 @@ def test_a_database_that_is_away_for_a_moment_costs_no_result(supervisor, job, m
     assert seen(job).state == "succeeded"
 
 
-def on_first_beat(act, job):
-    """Do something to the job from another connection as soon as its attempt has progressed."""
+def segments_of(job):
+    with as_operator("count"):
+        return Segment.objects.filter(job=job.id).count()
 
+
+def stop_after(supervisor, job, *, pieces):
+    """Ask the worker to stop once so many pieces are recorded."""
+    in_a_thread(lambda: segments_of(job) >= pieces, supervisor.broker.stopping.set)
+
+
+def watched(job, question):
+    """What the question was answered from now on, until the job has ended."""
+    answers = set()
+
+    def look():
+        now = seen(job)
+        answers.add(question(now))
+        return now.is_final
+
+    in_a_thread(look, lambda: None)
+    return answers
+
+
+def in_a_thread(condition, act):
     def wait_and_act():
-        from django.db import connections
-
-        for _ in range(500):
-            if seen(job).percent > 0:
-                break
-            threading.Event().wait(0.02)
-        with acting_for(job.tenant_id):
-            act()
+        deadline = time.monotonic() + 20
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        act()
         connections.close_all()
 
     threading.Thread(target=wait_and_act, daemon=True).start()
+
+
+def on_first_beat(act, job):
+    """Do something to the job from another connection as soon as its attempt has progressed."""
+
+    def acting():
+        with acting_for(job.tenant_id):
+            act()
+
+    in_a_thread(lambda: seen(job).percent > 0, acting)
 
 
 def give_up_on_the_attempt(job):
