@@ -1,6 +1,7 @@
 """Are these two files a film and a voice? Asked before anything heavy is loaded."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ def check_inputs(
 ) -> Inputs:
     """Probe them all; more: sounds that single speakers have. named: errors name the file, for
     people who named it. Raises NoVideo, NoAudio, and what probe() raises."""
-    inputs = Inputs(_probed(video, named), _probed(audio, named))
+    with ThreadPoolExecutor(2) as pool:  # each waits for a process of its own
+        probed = pool.map(lambda path: _probed(path, named), (video, audio))
+        inputs = Inputs(*probed)
     if inputs.video.video is None:
         raise NoVideo(f"The video file{f' {video}' if named else ''} has no video stream.")
     if inputs.audio.audio is None:

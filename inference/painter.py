@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from inference.errors import EngineFault
 from inference.networks import Network, Request
 from inference.report.measures import Measures
-from inference.report.windows import CONSTANT, NOT_FINITE, OK
+from inference.report.windows import CONSTANT, NOT_FINITE, OK, WindowTally
 from inference.stopwatch import Stopwatch
 from inference.windows import Layer, Shot, Target, Window
 
@@ -19,6 +20,7 @@ FAULTS = {
 }
 
 OnFrames = Callable[[int], None]
+Mark = tuple[WindowTally, dict[str, Any]]
 
 
 class Painter:
@@ -34,6 +36,16 @@ class Painter:
     ) -> None:
         self._network, self._layers, self._watch = network, layers, watch
         self._measures, self._should_cancel = measures, should_cancel
+
+    def mark(self, window: Window) -> Mark:
+        """What undo() needs to forget what is painted of this window from now on."""
+        tally = self._measures(window.first).windows
+        return tally, tally.state()
+
+    def undo(self, mark: Mark) -> None:
+        """Several of them: the latest first."""
+        tally, state = mark
+        tally.restore(state)
 
     def paint(self, window: Window, on_frames: OnFrames | None = None) -> None:
         """Give the window's shots their faces. on_frames: how many frames of it are done by now."""

@@ -3,7 +3,7 @@
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -129,7 +129,10 @@ class Run:
             check_inputs(video, audio, [Path(path) for path in sounds_of(self.options)])
         with self._shelf(segments) as shelf:
             job = self._job(video, audio, shelf, segments is not None, part)
-            return self._make(video, out, self._hear_all(audio, job), shelf, job)
+            with closing(Scouts(video, self.network, self.watch, job)) as scouts:
+                scouts.start()  # they look while the sound is heard
+                sounds = self._hear_all(audio, job)
+                return self._make(video, out, sounds, scouts, shelf, job)
 
     @property
     def film(self) -> Path:
@@ -197,22 +200,18 @@ class Run:
         video: Path,
         out: Path,
         sounds: Mapping[str | None, Hearing],
+        scouts: Scouts,
         shelf: Shelf,
         job: Job,
     ) -> SyncResult:
         common = sounds[None].sound
-        with ExitStack() as stack:
-            frames = stack.enter_context(
-                open_frames(
-                    video,
-                    common.duration,
-                    length=self.options.length,
-                    frame_rate=self.options.frame_rate,
-                    first=job.first,
-                )
-            )
-            scouts = Scouts(video, self.network, self.watch, job)
-            stack.callback(scouts.close)
+        with open_frames(
+            video,
+            common.duration,
+            length=self.options.length,
+            frame_rate=self.options.frame_rate,
+            first=job.first,
+        ) as frames:
             layers = [
                 Layer(options, scouts.of(options).plan, _voices(options, sounds, frames.film))
                 for options in job.options

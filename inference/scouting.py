@@ -22,6 +22,11 @@ class Scouts:
         self._scouts: dict[object, Scout] = {}
         self._told: Mapping[str, Any] | None = job.known[-1].scout if job.known else None
 
+    def start(self) -> None:
+        """All that the job needs."""
+        for options in self._job.options:
+            self.of(options)
+
     def of(self, options: SyncOptions) -> Scout:
         """Started already. The first layer's goes on from what the finished segments tell."""
         key = (options.face, options.face_box)
@@ -37,6 +42,7 @@ class Scouts:
                 Aligner(network.resolution),
                 face_box=options.face_box,
                 states=[segment.scout for segment in known],
+                guesses=True,
             ).start()
         return self._scouts[key]
 

@@ -13,6 +13,7 @@ from inference.media.source import Film, Frame
 from inference.painter import Painter
 from inference.report.measures import Measures
 from inference.stopwatch import Stopwatch
+from inference.tentative import Tentative
 from inference.windows import Cutter, Shot, Window
 
 # Frames that the stages hold together: two windows at least, so that one is made ready while the
@@ -61,14 +62,29 @@ class Stages:
             flow.start("cut", lambda: self._cut(read, cut))
             flow.start("paste", lambda: self._paste(painted, pasted))
             flow.start("write", lambda: self._write(pasted, allowance))
-            for window in cut.taken(patient=True):
-                check()
-                before = window.first - self.first
-                self.painter.paint(window, _after(before, on_frames))
-                on_frames(before + len(window.shots))
-                painted.put(window, patient=True)
-                del window
-            painted.close()
+            self._paint(cut, painted, check, on_frames)
+
+    def _paint(
+        self,
+        cut: Belt[Window],
+        painted: Belt[Window],
+        check: Callable[[], None],
+        on_frames: Callable[[int], None],
+    ) -> None:
+        most = frames_under_way(self.frames.film) // WINDOW_FRAMES - 1
+        tentative = Tentative(
+            self.cutter, self.painter, most, lambda place: on_frames(place - self.first), check
+        )
+        for window in cut.taken(patient=True):
+            check()
+            for done in tentative.painted(window):
+                painted.put(done, patient=True)
+                del done
+            del window
+        for done in tentative.rest():
+            painted.put(done, patient=True)
+            del done
+        painted.close()
 
     def _read(self, allowance: Allowance, read: Belt[Frame]) -> None:
         source = iter(self.frames)
@@ -122,10 +138,6 @@ class Stages:
                     self.filming.write(shot)
                 del shot
                 allowance.give()
-
-
-def _after(before: int, on_frames: Callable[[int], None]) -> Callable[[int], None]:
-    return lambda done: on_frames(before + done)
 
 
 def frames_under_way(film: Film) -> int:

@@ -4,7 +4,7 @@ A window begins at every sixteenth frame of the result, whatever the frames show
 lie in the same window when a part is made anew or a run goes on after a stop.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
@@ -46,6 +46,20 @@ class Plan(Protocol):
 
     def reason(self, number: int) -> str:
         """Why at() is empty, in a word."""
+
+    @property
+    def firm(self) -> bool:
+        """No answer from now on is a guess."""
+
+    @property
+    def guessed(self) -> bool:
+        """Some answer was, or may have been, a guess at whose mouth is painted."""
+
+    @property
+    def misled(self) -> bool:
+        """The guess was wrong."""
+
+    def wait_until_firm(self, check: Callable[[], None]) -> None: ...
 
 
 class Heard(Protocol):
@@ -122,9 +136,11 @@ class Shot:
 
 @dataclass
 class Window:
-    """Consecutive shots; `first` is the place of the first of them."""
+    """Consecutive shots; `first` is the place of the first of them. tentative: a guess at whose
+    mouths are painted is in it."""
 
     shots: list[Shot]
+    tentative: bool = False
 
     @property
     def first(self) -> int:
@@ -169,7 +185,33 @@ class Cutter:
         if shots:
             yield self._cut(shots)
 
+    @property
+    def firm(self) -> bool:
+        """Whether it is decided whose mouths are painted: no window from now on is tentative."""
+        return all(layer.plan.firm for layer in self._layers)
+
+    @property
+    def misled(self) -> bool:
+        return any(layer.plan.misled for layer in self._layers)
+
+    def wait_until_firm(self, check: Callable[[], None]) -> None:
+        """check: called meanwhile; what it raises ends the wait."""
+        for layer in self._layers:
+            layer.plan.wait_until_firm(check)
+
+    def cut_anew(self, window: Window) -> None:
+        """As it would have been cut now."""
+        for shot in window.shots:
+            shot.targets, shot.reason, shot.painted = {}, "", []
+        window.tentative = self._cut(window.shots).tentative
+
     def _cut(self, shots: list[Shot]) -> Window:
+        firm = self.firm
+        self._aim(shots)
+        guessed = any(layer.plan.guessed for layer in self._layers)
+        return Window(shots, tentative=guessed and not firm)
+
+    def _aim(self, shots: list[Shot]) -> None:
         for number in sorted({shot.layer for shot in shots}):
             layer = self._layers[number]
             times = [shot.seconds for shot in shots]
@@ -183,7 +225,6 @@ class Cutter:
                 ]
                 if shot.layer == number and not shot.targets[number]:
                     shot.reason = _reason(shot, layer, seen=bool(parts))
-        return Window(shots)
 
     def _target(self, shot: Shot, part: Part, opacity: float) -> Target:
         with self._watch("align"):

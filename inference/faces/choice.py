@@ -69,6 +69,8 @@ class Chooser:
     answers: dict[str, int | None] = field(default_factory=dict)  # who, as text -> track
     prominence: dict[int, float] = field(default_factory=dict)
     first_seen: float | None = None
+    # Who is taken for the most prominent until that is decided, if somebody didn't want to wait.
+    guessed: int | None = None
     # The frame before: a point is looked for in the frame that is *shown* at its time.
     last: list[tuple[int, Box]] = field(default_factory=list)
 
@@ -103,11 +105,32 @@ class Chooser:
         self._answer_prominent()
 
     def knows(self, task: Task) -> bool:
-        return str(task.who) in self.answers
+        """By a guess, too."""
+        return str(task.who) in self.answers or (task.who is None and self.guessed is not None)
 
     def track_of(self, task: Task) -> int | None:
         """None: nobody, or not known yet (see knows())."""
-        return self.answers.get(str(task.who))
+        return self.answers.get(str(task.who), self.guessed if task.who is None else None)
+
+    def guess(self) -> None:
+        """Take who leads by now, if there is one, until it is decided. The first guess stays."""
+        leader = max(self.prominence.items(), key=_prominent, default=None)
+        if self.guessed is None and not self.firm and leader and leader[0] >= 0:
+            self.guessed = leader[0]
+
+    @property
+    def firm(self) -> bool:
+        """Whether who is the most prominent is decided for good, or nobody asks."""
+        return str(None) in self.answers or all(task.who is not None for task in self.tasks)
+
+    @property
+    def guessing(self) -> bool:
+        return self.guessed is not None and not self.firm
+
+    @property
+    def misled(self) -> bool:
+        """Whether the guess was wrong."""
+        return self.guessed is not None and self.firm and self.answers[str(None)] != self.guessed
 
     def rename(self, old: int, new: int) -> None:
         """One track turns out to be another, or gets its number."""
@@ -117,7 +140,7 @@ class Chooser:
         self.last = [(new if track == old else track, box) for track, box in self.last]
 
     def _answer_prominent(self) -> None:
-        most = max(self.prominence.items(), key=lambda entry: (entry[1], -entry[0]), default=None)
+        most = max(self.prominence.items(), key=_prominent, default=None)
         self.answers.setdefault(str(None), most and most[0])
 
     def _answer_point(self, point: Point) -> None:
@@ -138,6 +161,11 @@ class Chooser:
         self.prominence = {int(track): float(total) for track, total in state["prominence"]}
         self.first_seen = state["first_seen"]
         self.last = [(int(track), (a, b, c, d)) for track, a, b, c, d in state["last"]]
+
+
+def _prominent(entry: tuple[int, float]) -> tuple[float, int]:
+    """What (track, sum of area x time) are compared by: equal sums go to who was seen first."""
+    return entry[1], -entry[0]
 
 
 def _misses(point: Point, box: Box) -> float:

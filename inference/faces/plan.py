@@ -160,10 +160,19 @@ class FaceLog:
 
 class Plan:
     """Written by the scout's thread, read by the painter's. Asking for a frame waits until it is
-    known, and raises what went wrong with the scouting."""
+    known, and raises what went wrong with the scouting.
+
+    guesses: who leads so far is taken for the most prominent until that is decided. An answer had
+    while it was not `firm`, if something is `guessed` after it, must be asked for again where that
+    turns out to be `misled`.
+    """
 
     def __init__(
-        self, tasks: Sequence[Task], should_cancel: Callable[[], bool] | None = None
+        self,
+        tasks: Sequence[Task],
+        should_cancel: Callable[[], bool] | None = None,
+        *,
+        guesses: bool = False,
     ) -> None:
         self.tasks = tuple(tasks)
         self.log = FaceLog()
@@ -171,7 +180,7 @@ class Plan:
         self.changed = threading.Condition()
         self.error: EngineError | None = None
         self.wanted = 0  # the furthest number that was asked for
-        self._should_cancel = should_cancel
+        self._should_cancel, self._guesses = should_cancel, guesses
 
     def at(self, number: int) -> list[Part]:
         """The mouths of the source frame with this number, in the order of the option's turns.
@@ -206,7 +215,32 @@ class Plan:
 
     def is_ahead(self, number: int, frames: int) -> bool:
         """Whether scouting this far is enough for now: the caller holds `changed`."""
+        if self.chooser.guessing:  # somebody waits for the decision
+            return False
         return number > self.wanted + frames and self._is_known(self.wanted)
+
+    @property
+    def firm(self) -> bool:
+        """Whether who is painted is decided for good: no answer from now on is a guess."""
+        with self.changed:
+            return self.chooser.firm
+
+    @property
+    def guessed(self) -> bool:
+        """Whether any answer was, or may have been, a guess."""
+        with self.changed:
+            return self.chooser.guessed is not None
+
+    @property
+    def misled(self) -> bool:
+        """Whether the guess was wrong."""
+        with self.changed:
+            return self.chooser.misled
+
+    def wait_until_firm(self, check: Callable[[], None]) -> None:
+        """check: called meanwhile; what it raises ends the wait. Raises what at() does."""
+        with self.changed:
+            self._wait_until(lambda: self.chooser.firm, check)
 
     def wait_for_end(self) -> None:
         """Until the whole film is scouted. Raises what at() does."""
@@ -234,7 +268,11 @@ class Plan:
             return False
         # Where nobody is, nobody is painted, whoever is chosen in the end: a film that shows a face
         # late, or none, is not searched to that point in silence.
-        return self._is_empty(place) or all(
+        if self._is_empty(place):
+            return True
+        if self._guesses:
+            self.chooser.guess()
+        return all(
             self.chooser.knows(task)
             for index, task in enumerate(self.tasks)
             if self._covers(index, place)
@@ -245,13 +283,16 @@ class Plan:
             rows.find(place) is None for rows in self.log.tracks.values()
         )
 
-    def _wait_until(self, known: Callable[[], bool]) -> None:
+    def _wait_until(
+        self, known: Callable[[], bool], check: Callable[[], None] = lambda: None
+    ) -> None:
         seen, since = len(self.log.numbers), time.monotonic()
         while not known():
             if self.error:
                 raise self.error
             if self._should_cancel and self._should_cancel():
                 raise Canceled("The synchronization was canceled.")
+            check()
             self.changed.wait(GLIMPSE_SECONDS)
             if len(self.log.numbers) > seen:
                 seen, since = len(self.log.numbers), time.monotonic()

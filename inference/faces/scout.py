@@ -68,7 +68,7 @@ class Scout:
     like it. face_box: x, y, width and height of a face that no finder sees, in place of one.
     footage: in place of the file's own frames, for tests. Use as a context, or start() and
     close(); close() returns within 10 seconds whatever the file does. states: of an earlier run of
-    the same film with the same options, which this one continues; see state().
+    the same film with the same options, which this one continues; see state(). guesses: see Plan.
     """
 
     def __init__(
@@ -83,9 +83,10 @@ class Scout:
         footage: Footage | None = None,
         should_cancel: Callable[[], bool] | None = None,
         states: Sequence[Mapping[str, Any]] = (),
+        guesses: bool = False,
     ) -> None:
         self.finder: Finder = finder if face_box is None else BoxFinder(face_box)
-        self.plan = Plan(tasks(choice), should_cancel)
+        self.plan = Plan(tasks(choice), should_cancel, guesses=guesses)
         self.album = Album()
         self._tracker = Tracker()
         self._resolution = aligner.resolution

@@ -77,6 +77,12 @@ class WindowTally:
             "findings": [dict(note) for note in self.findings],
         }
 
+    def restore(self, state: dict[str, Any]) -> None:
+        """Be what state() told of, as if nothing had been added since."""
+        self.count = self.values = self.clipped = 0
+        self.findings, self.last = [], None
+        self.absorb(state)
+
     def absorb(self, state: dict[str, Any]) -> None:
         self.count += int(state["count"])
         self.values += int(state["values"])

@@ -29,6 +29,8 @@ class Face:
 class Faces:
     """A face in every frame but those of `without`."""
 
+    firm, guessed, misled = True, False, False
+
     def __init__(self, without=()):
         self.without = without
 
