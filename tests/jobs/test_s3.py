@@ -107,6 +107,22 @@ def test_a_result_is_put_and_linked_under_a_name_of_its_own(acme, tmp_path):
         assert answer.headers["Content-Type"] == "video/mp4"
 
 
+def test_a_piece_is_put_counted_found_again_and_removed(acme, tmp_path):
+    content, moved = b"ten seconds of film" * 1000, []
+    (tmp_path / "piece").write_bytes(content)
+    key, record_key = storage.segment_keys(acme.id, acme.id, acme.id, 7)
+    assert record_key == key.replace(".mp4", ".json")
+    for name in (key, record_key, f"{acme.id}/{acme.id}/{acme.id}.mp4"):
+        storage.put(storage.outputs(), name, tmp_path / "piece", moved.append)
+    assert sum(moved) == 3 * len(content)
+    storage.fetch(key, tmp_path / "again", moved.append, shelf=storage.outputs())
+    assert sum(moved) == 4 * len(content)
+    assert (tmp_path / "again").read_bytes() == content
+    storage.remove_below(storage.outputs(), storage.segments_prefix(acme.id, acme.id))
+    mine = [name for name, _ in storage.listed(storage.outputs()) if name.startswith(str(acme.id))]
+    assert mine == [f"{acme.id}/{acme.id}/{acme.id}.mp4"]
+
+
 def test_a_bucket_is_listed_with_the_times_of_its_objects(opened):
     for part in uploads.missing_parts(opened):
         put(part)
