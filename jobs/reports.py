@@ -1,6 +1,6 @@
-"""Reads across tables: demand, a tenant's usage, a job's place in line."""
+"""Reads across tables: demand, a tenant's usage."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -123,21 +123,6 @@ def stored_bytes() -> int:
 def counts_by_state() -> dict[str, int]:
     rows = Job.objects.values("state").annotate(jobs=Count("id")).order_by()
     return {row["state"]: row["jobs"] for row in rows}
-
-
-def positions(jobs: Sequence[Job]) -> dict[UUID, int]:
-    """By job: how many of the tenant's own go first, plus one. Without those that wait for no lane.
-
-    Inside acting_for(); one query, and none where nothing waits.
-    """
-    wanted = {job.id for job in jobs if job.state == State.QUEUED and job.lane is None}
-    if not wanted:
-        return {}
-    order = Job.objects.waiting().order_by(
-        "-priority", "queued_at", "id"
-    )  # as admission takes them
-    places = enumerate(order.values_list("id", flat=True), start=1)
-    return {job_id: place for place, job_id in places if job_id in wanted}
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:

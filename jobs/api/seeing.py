@@ -8,7 +8,7 @@ from django.core import signing
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from jobs import reports
+from jobs import waiting
 from jobs.api.endpoint import bad_parameter
 from jobs.api.serializers import JobShape
 from jobs.models import Job
@@ -47,7 +47,7 @@ def page(state: str, cursor: str, limit: int) -> dict[str, Any]:
 
 
 def _bodies(found: list[Job]) -> list[dict[str, Any]]:
-    context = {"positions": reports.positions(found)}
+    context = {"waits": waiting.waits_of(found)}
     return [dict(JobShape(job, context=context).data) for job in found]
 
 

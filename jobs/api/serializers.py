@@ -13,6 +13,7 @@ from inference.options import GUIDANCE_RANGE, SEED_RANGE, STEPS_RANGE
 from jobs.failures import FAILURES
 from jobs.models import Job, State, Upload, UploadKind, UploadState
 from jobs.submission import CHOSEN_BY_USERS
+from jobs.waiting import Wait
 
 
 def time_field() -> serializers.DateTimeField:
@@ -160,6 +161,13 @@ class JobResult(serializers.Serializer):
     seconds = serializers.FloatField(source="result_seconds")
 
 
+class JobFinish(serializers.Serializer):
+    """When the result may be there, learned from recent jobs of its kind."""
+
+    earliest = time_field()
+    latest = time_field()
+
+
 class JobLinks(serializers.Serializer):
     status = serializers.URLField()
     result = serializers.URLField()
@@ -175,8 +183,9 @@ class JobShape(serializers.Serializer):
     state = serializers.ChoiceField(choices=State.choices)
     phase = serializers.CharField(help_text="What the worker is at; empty while nothing is done.")
     percent = serializers.IntegerField()
-    waiting_for = serializers.CharField(help_text="Why nothing is happening just now, or empty.")
+    waiting_for = serializers.SerializerMethodField()
     position = serializers.SerializerMethodField()
+    expected_finish = serializers.SerializerMethodField()
     attempt = serializers.IntegerField(help_text="0 until a worker has it.")
     cancel_requested = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
@@ -202,10 +211,22 @@ class JobShape(serializers.Serializer):
     started_at = time_field()
     finished_at = time_field()
 
+    def get_waiting_for(self, job: Job) -> str:
+        """Why nothing is happening just now, as a code; empty when something is."""
+        return str(self._wait(job).reason)
+
     def get_position(self, job: Job) -> int | None:
         """1 for the next of your jobs that gets a free lane; null once it has one, or is over."""
-        place: int | None = self.context["positions"].get(job.id)
-        return place
+        return self._wait(job).position
+
+    @extend_schema_field(JobFinish(allow_null=True))
+    def get_expected_finish(self, job: Job) -> Any:
+        finish = self._wait(job).finish
+        return JobFinish(finish).data if finish else None
+
+    def _wait(self, job: Job) -> Wait:
+        wait: Wait = self.context["waits"][job.id]
+        return wait
 
     def get_cancel_requested(self, job: Job) -> bool:
         return job.cancel_requested_at is not None

@@ -55,7 +55,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     SELECT
         (SELECT count(*) FROM public.jobs_job WHERE state = 'queued' AND lane IS NOT NULL),
         (SELECT count(DISTINCT worker) FROM public.jobs_attempt WHERE ended_at IS NULL),
-        count(*),
+        count(seconds),
         percentile_cont(0.2) WITHIN GROUP (ORDER BY seconds),
         percentile_cont(0.8) WITHIN GROUP (ORDER BY seconds)
     FROM (
@@ -88,7 +88,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
             AND options ->> 'steps' = steps AND coalesce(options ->> 'speed', 'exact') = speed
         ORDER BY finished_at DESC LIMIT 50
     )
-    SELECT count(*),
+    SELECT count(pace),
         percentile_cont(0.2) WITHIN GROUP (ORDER BY pace),
         percentile_cont(0.8) WITHIN GROUP (ORDER BY pace)
     FROM recent

@@ -205,12 +205,3 @@ class Job(TenantOwned):
         if self.result_seconds_numerator is None or self.result_seconds_denominator is None:
             return None
         return Fraction(self.result_seconds_numerator, self.result_seconds_denominator)
-
-    @property
-    def waiting_for(self) -> str:
-        """Why nothing is happening to it just now; empty when something is, or nothing will."""
-        if self.state == State.VALIDATING:
-            return "validation"
-        if self.state == State.QUEUED:
-            return "a free lane" if self.lane is None else "a worker"
-        return ""

@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from jobs import lifecycle, reports, results
+from jobs import lifecycle, reports, results, waiting
 from jobs.errors import JobError, NoResult, NotCancelable, NotFinished
 from jobs.models import Job, State
 from portal.pages import media
@@ -49,7 +49,9 @@ def listing(request: MemberRequest) -> HttpResponse:
 
 
 def list_context(chosen: str, page: Page) -> dict[str, Any]:
-    shown = [ShownJob(job) for job in page]
+    found = list(page)
+    waits = waiting.waits_of(found)
+    shown = [ShownJob(job, wait=waits[job.id]) for job in found]
     return {
         "jobs": shown,
         "page": page,
@@ -114,8 +116,8 @@ def live(request: MemberRequest, job_id: UUID) -> HttpResponse:
 def shown_job(job_id: UUID) -> ShownJob:
     """Another tenant's job is as unknown as one that never was."""
     job = found(job_id)
-    place = reports.positions([job]).get(job.id)
-    return ShownJob(job, job.attempts.last(), place, job.retried_by)
+    wait = waiting.waits_of([job])[job.id]
+    return ShownJob(job, job.attempts.last(), wait, job.retried_by)
 
 
 def found(job_id: UUID) -> Job:

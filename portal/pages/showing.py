@@ -9,8 +9,10 @@ from django.urls import reverse
 
 from jobs.failures import title_of
 from jobs.models import Attempt, Job, State
+from jobs.waiting import Wait
 from portal.pages import media
 from portal.pages.facts import Card, cards_of
+from portal.templatetags.words import between
 
 STATES = {
     State.VALIDATING: ("Checking", "clock"),
@@ -34,30 +36,24 @@ STAGES = {
     "generate": "Making the video",
     "finish": "Writing the result",
 }
-WAITS = {
-    "validation": "The files are read in a process of their own before they are queued.",
-    "a free lane": "As many of your jobs are running as may run at once; this one starts when one of them ends.",
-    "a worker": "It is in the queue, and the next free worker takes it.",
-    "": "A worker has it and reports as it goes.",
-}
 
 
 class ShownJob:
     """Reads one job, with its uploads, for a template that asks the database for nothing.
 
-    attempt: the newest, if it matters. place: how many of the tenant's jobs go first, plus one.
-    retried_by: the job that was made in its place, if it failed.
+    attempt: the newest, if it matters. wait: what it waits for. retried_by: the job that was made
+    in its place, if it failed.
     """
 
     def __init__(
         self,
         job: Job,
         attempt: Attempt | None = None,
-        place: int | None = None,
+        wait: Wait | None = None,
         retried_by: Job | None = None,
     ) -> None:
         self.job = job
-        self.place = place
+        self.wait = wait or Wait()
         self.newest = attempt
         self.id, self.short_id, self.state = job.id, job.short_id, job.state
         self.name, self.voice_name = job.video.name, job.audio.name
@@ -92,9 +88,15 @@ class ShownJob:
     def waits_for(self) -> str:
         if self.cancel_requested:
             return "It is being canceled; the worker stops at its next step."
-        place = self.place or 1
+        place = self.wait.position or 1
         before = f" Jobs of yours before it: {place - 1}." if place > 1 else ""
-        return WAITS[self.job.waiting_for] + before
+        return self.wait.sentence + before
+
+    @property
+    def expected(self) -> str:
+        """When the result may be there; empty where that can't be told."""
+        finish = self.wait.finish
+        return between(finish.earliest, finish.latest) if finish else ""
 
     @property
     def announcement(self) -> str:

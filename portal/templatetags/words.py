@@ -1,6 +1,6 @@
 """Filters that put figures and times into words for the pages."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from django import template
 from django.utils import timezone
@@ -53,3 +53,22 @@ def in_seconds(length) -> str:
     minutes, seconds = divmod(round(length), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
+
+
+def between(earliest: datetime, latest: datetime) -> str:
+    """A range of times in the viewer's zone, to whole minutes: between 14:05 and 14:20.
+
+    The day is told where it isn't today; a range within one minute is one time.
+    """
+    today = timezone.localdate()
+    early = timezone.localtime(earliest).replace(second=0, microsecond=0)
+    late = timezone.localtime(latest).replace(second=0, microsecond=0)
+    late += timedelta(minutes=1) if timezone.localtime(latest) > late else timedelta()
+    if late - early <= timedelta(minutes=1):
+        return f"about {_clock(late, today)}"
+    return f"between {_clock(early, today)} and {_clock(late, today)}"
+
+
+def _clock(local: datetime, today: date) -> str:
+    day = "" if local.date() == today else f"{local.day} {local:%b} "
+    return f"{day}{local:%H:%M}"

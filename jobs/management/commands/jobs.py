@@ -9,6 +9,7 @@ from django.db.models.functions import Cast
 from jobs import lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, State
+from jobs.waiting import waits_of
 from tenants import people
 from tenants.context import as_operator
 from tenants.errors import TenantError
@@ -68,12 +69,15 @@ class Command(BaseCommand):
 
 def facts(job: Job) -> dict[str, object]:
     error = f"{job.error_code}: {job.error_message}" if job.error_code else ""
+    wait = waits_of([job])[job.id]
     all_of_them = {
         "id": job.id,
         "tenant": job.tenant.slug,
         "state": job.state,
         "phase": f"{job.phase} {job.percent} %" if job.phase else "",
-        "waiting for": job.waiting_for,
+        "waiting for": wait.reason,
+        "place": wait.position,
+        "expected": wait.finish,
         "error": error,
         "video": job.video.name,
         "audio": job.audio.name,

@@ -1,0 +1,187 @@
+"""What a job waits for, its place in line, and when its result may be there.
+
+For all jobs of a page in a fixed number of queries. Inside acting_for() or as_operator().
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Count, F, OuterRef, Subquery
+from django.utils import timezone
+
+from jobs import forecasting
+from jobs.forecasting import Finish, Kind, Lanes, Line, Span
+from jobs.models import Job, State, Upload
+from messaging.models import OutboxMessage
+from tenants.models import Limits
+
+NOBODY = timedelta(minutes=1)  # an idle worker would have taken a job by then
+
+
+class Reason(StrEnum):
+    """Stable: part of the API."""
+
+    NOTHING = ""
+    VALIDATION = "validation"
+    FREE_LANE = "free_lane"
+    GPU = "gpu"
+    MODEL_LOADING = "model_loading"
+    RETRY_PAUSE = "retry_pause"
+    TENANT_SUSPENDED = "tenant_suspended"
+
+
+SENTENCES: Mapping[Reason, str] = {
+    Reason.NOTHING: "A worker has it and reports as it goes.",
+    Reason.VALIDATION: "The files are read in a process of their own before they are queued.",
+    Reason.FREE_LANE: (
+        "As many of your jobs are running as may run at once; "
+        "this one starts when one of them ends."
+    ),
+    Reason.GPU: "It is in the queue, and the next free worker takes it.",
+    Reason.MODEL_LOADING: "A worker has it and loads the model first.",
+    Reason.RETRY_PAUSE: "Something on our side went wrong; the next try comes after a pause.",
+    Reason.TENANT_SUSPENDED: "The account is suspended: no job is begun until that is over.",
+}
+
+# In the order in which admission takes them.
+PLACES = """
+SELECT id, place FROM (
+    SELECT id, row_number() OVER (
+        PARTITION BY tenant_id ORDER BY priority DESC, queued_at, id
+    ) AS place
+    FROM jobs_job WHERE state = 'queued' AND lane IS NULL AND tenant_id = ANY(%s)
+) line WHERE id = ANY(%s)
+"""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """position: 1 for the tenant's next job that gets a lane; None once it has one.
+    finish: None where that can't be told."""
+
+    reason: Reason = Reason.NOTHING
+    position: int | None = None
+    finish: Finish | None = None
+
+    @property
+    def sentence(self) -> str:
+        return SENTENCES[self.reason]
+
+
+def waits_of(jobs: Sequence[Job], *, now: datetime | None = None) -> dict[UUID, Wait]:
+    """For each of the jobs; those that have ended wait for nothing. At most eight queries."""
+    live = [job for job in jobs if not job.is_final]
+    waits = {job.id: Wait() for job in jobs}
+    if live:
+        seen = _Seen(live, now or timezone.now())
+        waits.update((job.id, seen.wait_of(job)) for job in live)
+    return waits
+
+
+class _Seen:
+    """What the database says of these jobs, read once; nothing is asked that none of them needs."""
+
+    def __init__(self, jobs: Sequence[Job], now: datetime) -> None:
+        self.now = now
+        waiting = [job for job in jobs if job.state == State.QUEUED and job.lane is None]
+        sent = [job for job in jobs if job.state == State.QUEUED and job.lane is not None]
+        timed = [job for job in jobs if job.state != State.VALIDATING]
+        self.limits = _limits({job.tenant_id for job in waiting})
+        self.places = _places(waiting)
+        self.pauses = _pauses(sent, now)
+        self.paces: Mapping[Kind, Span] = {}
+        if timed:
+            self.paces = forecasting.paces(map(forecasting.kind_of, timed))
+        self.lengths = _lengths(timed) if self.paces else {}
+        self.line = forecasting.line() if self.paces and waiting + sent else Line(0, 0, None)
+        moments = [job.dispatched_at for job in sent if job.dispatched_at]
+        self.ahead = forecasting.ahead(moments) if self.paces and moments else {}
+
+    def wait_of(self, job: Job) -> Wait:
+        return Wait(self._reason(job), self.places.get(job.id), self._finish(job))
+
+    def _reason(self, job: Job) -> Reason:
+        if job.state == State.VALIDATING:
+            return Reason.VALIDATION
+        if job.state == State.PROCESSING:
+            return Reason.MODEL_LOADING if job.phase == "load" else Reason.NOTHING
+        if job.lane is not None:
+            return Reason.RETRY_PAUSE if job.id in self.pauses else Reason.GPU
+        suspended = self.limits[job.tenant_id].suspended
+        return Reason.TENANT_SUSPENDED if suspended else Reason.FREE_LANE
+
+    def _finish(self, job: Job) -> Finish | None:
+        pace = self.paces.get(forecasting.kind_of(job))
+        if pace is None or job.state == State.VALIDATING or job.cancel_requested_at:
+            return None
+        lengths = (self.lengths.get(each) for each in (job.video_id, job.audio_id))
+        seconds = forecasting.output_seconds(job, *lengths)
+        work = forecasting.work(pace, seconds, job.percent)
+        if job.state == State.PROCESSING:
+            return forecasting.finish(self.now, work)
+        return forecasting.finish(self.now, self._until_begun(job), work)
+
+    def _until_begun(self, job: Job) -> Span | None:
+        if job.lane is None:
+            limits = self.limits[job.tenant_id]
+            if limits.suspended:
+                return None
+            return forecasting.wait_for_lane(self.places.get(job.id, 1), limits.lanes, self.line)
+        since = job.dispatched_at or self.now
+        due = self.pauses.get(job.id, self.now)
+        if not self.line.workers and self.now - max(since, due) > NOBODY:
+            return None
+        gpu = forecasting.wait_for_gpu(self.ahead.get(since, 0), self.line)
+        pause = (due - self.now).total_seconds()
+        return gpu and Span(gpu.low + pause, gpu.high + pause)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    suspended: bool
+    lanes: Lanes
+
+
+def _limits(tenants: set[UUID]) -> dict[UUID, _Limits]:
+    if not tenants:
+        return {}
+    held = Job.objects.filter(tenant_id=OuterRef("tenant_id"), lane__isnull=False).order_by()
+    taken = held.values("tenant_id").annotate(jobs=Count("id")).values("jobs")
+    rows = Limits.objects.filter(tenant_id__in=tenants).annotate(
+        suspended_at=F("tenant__suspended_at"), taken=Subquery(taken)
+    )
+    return {
+        row.tenant_id: _Limits(
+            row.suspended_at is not None, Lanes(row.jobs_at_once, row.taken or 0)
+        )
+        for row in rows
+    }
+
+
+def _places(waiting: Sequence[Job]) -> dict[UUID, int]:
+    if not waiting:
+        return {}
+    tenants = list({job.tenant_id for job in waiting})
+    with connection.cursor() as cursor:
+        cursor.execute(PLACES, [tenants, [job.id for job in waiting]])
+        return dict(cursor.fetchall())
+
+
+def _pauses(sent: Sequence[Job], now: datetime) -> dict[UUID, datetime]:
+    """Until when nothing is sent, of those whose message is for later."""
+    if not sent:
+        return {}
+    named = {f"{job.id}/{job.dispatch_number}": job.id for job in sent}
+    later = OutboxMessage.objects.filter(sent_at=None, not_before__gt=now, dedup_id__in=named)
+    return {named[dedup]: due for dedup, due in later.values_list("dedup_id", "not_before")}
+
+
+def _lengths(jobs: Sequence[Job]) -> dict[UUID, float]:
+    """Seconds, by upload, as the probe saw them."""
+    uploads = {upload for job in jobs for upload in (job.video_id, job.audio_id)}
+    found = Upload.objects.filter(id__in=uploads, media_info__duration_seconds__isnull=False)
+    return dict(found.values_list("id", "media_info__duration_seconds"))
