@@ -22,11 +22,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 from inference.device import choose_dtype
@@ -37,6 +36,9 @@ from inference.unet import UNetConfig, VideoUNet
 from inference.weight_files import read_json, refuse_stand_in
 from inference.weights import Checkpoint, encoder_checkpoint, unet_checkpoint, vae_checkpoint
 from inference.whisper import AudioEncoder, EncoderConfig
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 MANIFEST = "manifest.json"
 DEMO_BUNDLE = Path(__file__).parent / "demo" / "bundle"
@@ -54,7 +56,7 @@ class Model:
     """
 
     unet: VideoUNet
-    vae: AutoencoderKL
+    vae: "AutoencoderKL"
     encoder: AudioEncoder
     mask: Tensor
     resolution: int
@@ -111,7 +113,7 @@ def load_bundle(folder: Path, device: torch.device, dtype: torch.dtype | None = 
 
 def checkpoints(
     paths: Mapping[str, Path], manifest: Mapping[str, Any], folder: Path
-) -> tuple[Checkpoint[VideoUNet], Checkpoint[AudioEncoder], Checkpoint[AutoencoderKL]]:
+) -> "tuple[Checkpoint[VideoUNet], Checkpoint[AudioEncoder], Checkpoint[AutoencoderKL]]":
     """The three networks of a bundle: none is loaded yet. Raises BadManifest, WrongEncoder,
     WrongVae."""
     unet_config, encoder_config = _configs(folder, manifest)

@@ -8,11 +8,9 @@ a frame's draws hang on its place in the video alone, so windows may be cut anyw
 
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Tensor
 
 from inference import fast
@@ -20,6 +18,10 @@ from inference.acceleration import passes
 from inference.errors import Canceled
 from inference.unet import LATENT_CHANNELS, VideoUNet
 from inference.unet import WINDOW_FRAMES as WINDOW_FRAMES
+
+if TYPE_CHECKING:
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
 Role = Literal["masked", "reference"]
 Speed = Literal["exact", "fast"]
@@ -33,8 +35,10 @@ class Network(Protocol):
     ) -> Tensor: ...
 
 
-def scheduler(steps: int) -> DDIMScheduler:
+def scheduler(steps: int) -> "DDIMScheduler":
     """LatentSync's schedule, its timesteps set; 20 steps are 951, 901, ... 1."""
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler  # see weights.vae_checkpoint()
+
     ddim: DDIMScheduler = DDIMScheduler(
         num_train_timesteps=1000,
         beta_schedule="scaled_linear",
@@ -120,7 +124,7 @@ def denoise(
 
 def _way(
     unet: VideoUNet, speed: Speed, steps: int
-) -> tuple[Network, DDIMScheduler | DPMSolverMultistepScheduler]:
+) -> "tuple[Network, DDIMScheduler | DPMSolverMultistepScheduler]":
     network = passes(unet)
     if speed == "fast":
         return fast.Reuse(network), fast.solver(steps)

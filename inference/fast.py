@@ -6,12 +6,14 @@ every few steps, since it changes little from one to the next. How far both lead
 result is measured in docs/performance.md.
 """
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Tensor
 
 from inference.unet import Heard
+
+if TYPE_CHECKING:
+    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
 WHOLE_EVERY = 2  # steps from one whole pass to the next
 
@@ -26,8 +28,10 @@ class DeepNetwork(Protocol):
     def out_of_deep(self, sample: Tensor, timestep: int, heard: Heard, deep: Tensor) -> Tensor: ...
 
 
-def solver(steps: int) -> DPMSolverMultistepScheduler:
+def solver(steps: int) -> "DPMSolverMultistepScheduler":
     """DPM-Solver++ of order 2 over LatentSync's noise schedule. It remembers: one for a window."""
+    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+
     dpm: DPMSolverMultistepScheduler = DPMSolverMultistepScheduler(
         num_train_timesteps=1000,
         beta_schedule="scaled_linear",

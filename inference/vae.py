@@ -3,11 +3,15 @@
 A latent here is always scaled as the UNet wants it: (sample - shift) x scaling factor.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 from inference.acceleration import in_tensor_order
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 OFFICIAL_SCALING = 0.18215
 # Pictures don't touch each other. One of 512 px takes the decoder about a gigabyte in fp32; a GPU
@@ -16,14 +20,14 @@ PICTURES_AT_ONCE = 4
 GPU_PIXELS_AT_ONCE = 8 * 512 * 512
 
 
-def scaling(vae: AutoencoderKL) -> tuple[float, float]:
+def scaling(vae: "AutoencoderKL") -> tuple[float, float]:
     """Scaling factor and shift; configs of old VAEs have a shift of None."""
     config = dict(vae.config)
     return float(config["scaling_factor"]), float(config.get("shift_factor") or 0)
 
 
 @torch.inference_mode()
-def encode(vae: AutoencoderKL, pixels: Tensor, noise: Tensor | None) -> Tensor:
+def encode(vae: "AutoencoderKL", pixels: Tensor, noise: Tensor | None) -> Tensor:
     """Latents of pictures: (n, 3, R, R) in -1..1 -> (n, 4, R/8, R/8), fp32, on the VAE's device.
 
     noise: N(0, 1) in the latents' shape, which picks the sample of the posterior; None takes its
@@ -44,7 +48,7 @@ def encode(vae: AutoencoderKL, pixels: Tensor, noise: Tensor | None) -> Tensor:
 
 @torch.inference_mode()
 def encode_pair(
-    vae: AutoencoderKL, pixels: Tensor, mask: Tensor, noises: tuple[Tensor, Tensor]
+    vae: "AutoencoderKL", pixels: Tensor, mask: Tensor, noises: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Latents of the masked faces and of the whole ones, in one call: half as many launches.
 
@@ -58,7 +62,7 @@ def encode_pair(
 
 
 @torch.inference_mode()
-def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+def decode(vae: "AutoencoderKL", latents: Tensor) -> Tensor:
     """Pictures of latents: (n, 4, h, h) -> (n, 3, 8h, 8h), about -1..1, fp32, not clamped."""
     factor, shift = scaling(vae)
     in_tensor_order(vae)
@@ -68,7 +72,7 @@ def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     return torch.cat([vae.decode(part).sample.float() for part in parts])
 
 
-def _at_once(vae: AutoencoderKL, side: int) -> int:
+def _at_once(vae: "AutoencoderKL", side: int) -> int:
     if vae.device.type != "cuda":
         return PICTURES_AT_ONCE
     return max(PICTURES_AT_ONCE, GPU_PIXELS_AT_ONCE // side**2)

@@ -7,10 +7,9 @@ place and precision it will have: no random copy is ever made, and no second one
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor, nn
 
 from inference.errors import (
@@ -27,6 +26,9 @@ from inference.unet import LATENT_CHANNELS, UNetConfig, VideoUNet
 from inference.vae import OFFICIAL_SCALING
 from inference.weight_files import Pick, Weights, in_pieces, read_json, read_weights
 from inference.whisper import AudioEncoder, EncoderConfig
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 Network = TypeVar("Network", bound=nn.Module)
 SHOWN = 5  # keys an error names
@@ -109,7 +111,7 @@ def encoder_checkpoint(
 
 def vae_checkpoint(
     path: Path, config: Mapping[str, Any] | None = None
-) -> Checkpoint[AutoencoderKL]:
+) -> "Checkpoint[AutoencoderKL]":
     """The folder of a diffusers AutoencoderKL, or its weights file.
 
     Without a config it is an SD VAE: config.json beside the weights, and LatentSync's scaling.
@@ -124,7 +126,10 @@ def vae_checkpoint(
     if len(options.get("block_out_channels", ())) != VAE_LEVELS:
         raise WrongVae(f"{told}: a latent does not stand for 8 x 8 pixels.")
 
-    def build() -> AutoencoderKL:
+    def build() -> "AutoencoderKL":
+        # Its import takes two CPU seconds, torch's compiler among them: not where no model runs.
+        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
         try:
             vae: AutoencoderKL = AutoencoderKL.from_config(options)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as wrong:
@@ -150,7 +155,7 @@ def load_encoder(path: Path, config: EncoderConfig | None = None) -> AudioEncode
     return encoder_checkpoint(path, config).load()
 
 
-def load_vae(path: Path, config: Mapping[str, Any] | None = None) -> AutoencoderKL:
+def load_vae(path: Path, config: Mapping[str, Any] | None = None) -> "AutoencoderKL":
     return vae_checkpoint(path, config).load()
 
 
