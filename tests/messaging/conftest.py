@@ -1,28 +1,36 @@
-"""A queue server that speaks SQS's protocol, and queues of their own for each test."""
+"""A queue server with AWS's rules, and queues of their own for each test."""
 
 from collections.abc import Iterator
 from uuid import uuid4
 
 import dramatiq
 import pytest
-from moto.server import ThreadedMotoServer
 
 from messaging.broker import Broker
 from tests.messaging.sqs import Queue, make_queues
+from tests.strict_sqs.client import Strict
+from tests.strict_sqs.server import started
 
 
 @pytest.fixture(scope="session")
 def queue_server() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    server = started()
+    yield server.address
+    server.shutdown()
+
+
+@pytest.fixture
+def strict(queue_server: str) -> Iterator[Strict]:
+    """Moves the server's clock and lets calls go wrong, for one test."""
+    steering = Strict(queue_server)
+    yield steering
+    steering.heal()
 
 
 @pytest.fixture
 def broker(queue_server: str, settings) -> Broker:
     """A broker whose queues are new, with a visibility of 2 seconds and 3 receives."""
+    settings.SQS_BACK_OFF_SECONDS = 0
     mark = uuid4().hex[:8]
     settings.SQS_QUEUES = {
         "lipsync": f"{mark}.fifo",

@@ -4,17 +4,11 @@ import threading
 
 import dramatiq
 import pytest
-from botocore.exceptions import ClientError
 from dramatiq.middleware import CurrentMessage
 
-from messaging import consumer
 from messaging.errors import DirectSend, NotOurs, PutBack
+from tests.messaging import bodies
 from tests.messaging.sqs import eventually
-
-
-@pytest.fixture(autouse=True)
-def quick_back_off(monkeypatch):
-    monkeypatch.setattr(consumer, "FIRST_BACK_OFF_SECONDS", 0)
 
 
 def actor(broker, function, name="lipsync", queue="lipsync"):
@@ -92,9 +86,9 @@ def test_a_lost_message_is_neither_deleted_nor_shown(broker, queue, start_worker
 
 
 def test_a_message_for_an_actor_that_this_release_lacks_is_put_back(
-    broker, queue, start_worker, monkeypatch
+    broker, queue, start_worker, settings
 ):
-    monkeypatch.setattr(consumer, "FIRST_BACK_OFF_SECONDS", 60)
+    settings.SQS_BACK_OFF_SECONDS = 60
     seen = []
     actor(broker, lambda job_id: seen.append(job_id))
     queue.send("of_the_next_release", job_id="one", group="lane-1")
@@ -104,27 +98,24 @@ def test_a_message_for_an_actor_that_this_release_lacks_is_put_back(
     eventually(lambda: queue.count() == {"waiting": 0, "held": 1})
 
 
-def test_a_body_that_is_no_message_stays_in_the_queue(broker, queue, start_worker, monkeypatch):
-    monkeypatch.setattr(consumer, "FIRST_BACK_OFF_SECONDS", 60)
+@pytest.mark.parametrize("body", bodies.UNREADABLE.values(), ids=bodies.UNREADABLE)
+def test_a_body_that_is_no_message_stays_in_the_queue(broker, queue, start_worker, settings, body):
+    settings.SQS_BACK_OFF_SECONDS = 60
     seen = []
     actor(broker, lambda job_id: seen.append(job_id))
-    queue.send_body("not base64 of anything", group="lane-1")
+    queue.send_body(body, group="lane-1")
     queue.send("lipsync", job_id="two", group="lane-2")
     start_worker()
     eventually(lambda: seen == ["two"])
     eventually(lambda: queue.count() == {"waiting": 0, "held": 1})
 
 
-def test_a_failed_delete_gives_the_slot_back(broker, queue, start_worker, monkeypatch):
+@pytest.mark.parametrize("error", ["InvalidParameterValue", "AccessDenied"])
+def test_a_failed_delete_gives_the_slot_back(broker, queue, start_worker, strict, error):
     """The stock consumer never fetches again after one: the worker looks alive and does nothing."""
-    seen, delete = [], broker.client.delete_message
-
-    def expired_once(**call):
-        monkeypatch.setattr(broker.client, "delete_message", delete)
-        raise ClientError({"Error": {"Code": "ReceiptHandleIsInvalid"}}, "DeleteMessage")
-
+    seen = []
     actor(broker, lambda job_id: seen.append(job_id))
-    monkeypatch.setattr(broker.client, "delete_message", expired_once)
+    strict.fault("DeleteMessage", error=error)
     queue.send("lipsync", job_id="one", group="lane-1")
     queue.send("lipsync", job_id="two", group="lane-2")
     start_worker()
