@@ -9,6 +9,7 @@ from typing import Any
 import dramatiq
 
 DEAD = "-dead"
+KINDS = {"actor_name": str, "message_id": str, "kwargs": dict, "options": dict}
 
 
 class Received(dramatiq.MessageProxy):
@@ -68,5 +69,12 @@ def decode(queue: str, body: str) -> dramatiq.Message[Any]:
         message: dramatiq.Message[Any] = dramatiq.Message.decode(b64decode(body, validate=True))
     except (dramatiq.DecodeError, json.JSONDecodeError) as problem:
         raise ValueError(f"not a message of ours: {problem}") from problem
+    if strange := [name for name, kind in KINDS.items() if not _is(message, name, kind)]:
+        # Dramatiq looks at none of them, and the consumer or its thread would die of one later.
+        raise ValueError(f"not a message of ours: what are its {', '.join(strange)}?")
     actor = message.actor_name + ("_dead" if queue.endswith(DEAD) else "")
     return message.copy(queue_name=queue, actor_name=actor)
+
+
+def _is(message: dramatiq.Message[Any], field: str, kind: type) -> bool:
+    return isinstance(getattr(message, field), kind)
