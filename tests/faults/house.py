@@ -10,7 +10,9 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
+from jobs.models import Segment
 from messaging.received import encode
+from tenants.context import as_operator
 from tests.faults.processes import Process, Warm, until
 from tests.faults.proxy import Proxy
 from tests.faults.queues import Queues
@@ -95,10 +97,20 @@ class House:
         finally:
             proxy.close()
 
+    def order_storage(self, **orders: Any) -> dict[str, str]:
+        """What its storage is to fail at; the environment of a process that is to meet it."""
+        file = self.home / "storage.json"
+        file.write_text(json.dumps(orders))
+        return {"FAULTS_STORAGE": str(file)}
+
     def send(self, queue: str, job_id: UUID, tenant_id: UUID, *, dispatch: int) -> None:
         """A message for the worker past the outbox, as an old or a mad dispatcher would send it."""
         ids = {"job_id": str(job_id), "tenant_id": str(tenant_id), "dispatch": dispatch}
         self.queues.send(queue, encode("lipsync", "lipsync", ids, str(uuid4())), f"{uuid4()}")
+
+    def pieces_of(self, job_id: UUID) -> int:
+        with as_operator("count a test's pieces"):
+            return Segment.objects.filter(job=job_id).count()
 
     def model_processes(self) -> list[int]:
         """The ids of this house's model processes: their command names its bundle."""

@@ -39,6 +39,10 @@ class Queues:
         answer = self.client.get_queue_attributes(QueueUrl=self._url(queue), AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
+    def receives(self, queue: str) -> int:
+        """How often a message of the queue was handed out."""
+        return len(self.strict.history("ReceiveMessage", queue))
+
     def send(self, queue: str, body: str, group: str) -> None:
         self.client.send_message(
             QueueUrl=self._url(f"{queue}.fifo"),

@@ -17,4 +17,5 @@ HEARTBEAT_SECONDS = JOB_LEASE_SECONDS / 3
 SQS_VISIBILITY_SECONDS = max(1, int(JOB_LEASE_SECONDS))
 JOB_STALL_SECONDS = float(os.environ.get("FAULTS_STALL_SECONDS", 60))
 if "FAULTS_STORAGE" in os.environ:
-    STORAGES["outputs"] = {"BACKEND": os.environ["FAULTS_STORAGE"]}  # noqa: F405
+    for shelf, backend in (("inputs", "Inputs"), ("outputs", "Outputs")):
+        STORAGES[shelf]["BACKEND"] = f"tests.faults.storage.{backend}"  # noqa: F405
