@@ -122,7 +122,7 @@ def _admit_one(turn: Turn) -> bool:
 
 def _turns(now: datetime) -> list[Turn]:
     """A heap."""
-    told = {"now": now, "since": now - LATELY, "a_video": A_VIDEO_SECONDS}
+    told: dict[str, Any] = {"now": now, "since": now - LATELY, "a_video": A_VIDEO_SECONDS}
     with connection.cursor() as cursor:
         cursor.execute(TURNS, told)
         turns = [_turn(*row) for row in cursor.fetchall()]

@@ -7,6 +7,7 @@ The functions of jobs/migrations/0005 give quantiles over the last fifty success
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -140,8 +141,8 @@ def _rounds(jobs: int, at_once: int) -> int:
     return -(-jobs // at_once)
 
 
-def _asked(query: str, *parameters: object) -> list[tuple]:
+def _asked(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
-        rows: list[tuple] = cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

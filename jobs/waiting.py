@@ -131,12 +131,11 @@ class _Seen:
             if limits.suspended:
                 return None
             return forecasting.wait_for_lane(self.places.get(job.id, 1), limits.lanes, self.line)
-        since = job.dispatched_at or self.now
-        due = self.pauses.get(job.id, self.now)
-        if not self.line.workers and self.now - max(since, due) > NOBODY:
+        sent, due = job.dispatched_at or self.now, self.pauses.get(job.id)
+        if due is None and not self.line.workers and self.now - sent > NOBODY:
             return None
-        gpu = forecasting.wait_for_gpu(self.ahead.get(since, 0), self.line)
-        pause = (due - self.now).total_seconds()
+        gpu = forecasting.wait_for_gpu(self.ahead.get(sent, 0), self.line)
+        pause = (due - self.now).total_seconds() if due else 0
         return gpu and Span(gpu.low + pause, gpu.high + pause)
 
 
@@ -177,7 +176,8 @@ def _pauses(sent: Sequence[Job], now: datetime) -> dict[UUID, datetime]:
         return {}
     named = {f"{job.id}/{job.dispatch_number}": job.id for job in sent}
     later = OutboxMessage.objects.filter(sent_at=None, not_before__gt=now, dedup_id__in=named)
-    return {named[dedup]: due for dedup, due in later.values_list("dedup_id", "not_before")}
+    pairs = later.values_list("dedup_id", "not_before")
+    return {named[dedup]: due for dedup, due in pairs if dedup and due}
 
 
 def _lengths(jobs: Sequence[Job]) -> dict[UUID, float]:

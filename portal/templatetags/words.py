@@ -55,12 +55,12 @@ def in_seconds(length) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
 
 
-def between(earliest: datetime, latest: datetime) -> str:
+def between(earliest: datetime, latest: datetime, *, now: datetime | None = None) -> str:
     """A range of times in the viewer's zone, to whole minutes: between 14:05 and 14:20.
 
     The day is told where it isn't today; a range within one minute is one time.
     """
-    today = timezone.localdate()
+    today = timezone.localdate(now)
     early = timezone.localtime(earliest).replace(second=0, microsecond=0)
     late = timezone.localtime(latest).replace(second=0, microsecond=0)
     late += timedelta(minutes=1) if timezone.localtime(latest) > late else timedelta()

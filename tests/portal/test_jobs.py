@@ -1,5 +1,6 @@
 """The list of jobs, one of them, cancel, retry and download."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -81,6 +82,24 @@ def test_a_list_with_a_running_job_is_asked_for_more_often(studio, make_job):
 )
 def test_a_job_says_what_it_waits_for(studio, make_job, state, fields, words):
     assert words in studio.browser.get(page_of(make_job(studio, state, **fields))).text
+
+
+def test_a_job_and_its_row_say_when_the_result_may_be_there(studio, make_job):
+    facts = {**FACTS, "processing_seconds": 60}
+    for _ in range(5):
+        make_job(studio, "succeeded", fence=1, result_facts=facts)
+    job = make_job(studio, "processing", percent=50)
+    assert re.search(
+        r"The result is expected (about|between) ", studio.browser.get(page_of(job)).text
+    )
+    assert re.search(r"Ready (about|between) \d\d:\d\d", studio.browser.get("/jobs/").text)
+
+
+def test_where_little_is_known_no_time_is_promised(studio, make_job):
+    job = make_job(studio, "processing", percent=50)
+    for page in (page_of(job), reverse("portal:jobs")):
+        text = studio.browser.get(page).text
+        assert "is expected" not in text and "Ready " not in text
 
 
 def test_a_live_job_is_polled_and_an_ended_one_is_not(studio, make_job):

@@ -46,3 +46,31 @@ def test_a_size_is_shown_in_decimal_units(size, shown):
 )
 def test_a_length_of_time_is_shown_in_two_units_at_most(length, shown):
     assert words.in_seconds(length) == shown
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "shown"),
+    [
+        ("13:05:00", "13:20:00", "between 13:05 and 13:20"),
+        ("13:05:59", "13:19:01", "between 13:05 and 13:20"),
+        ("13:05:10", "13:06:50", "between 13:05 and 13:07"),
+        ("13:05:10", "13:05:50", "about 13:06"),
+        ("13:05:10", "13:06:00", "about 13:06"),
+        ("13:05:00", "13:05:00", "about 13:05"),
+        ("23:50:00", "23:59:30", "between 23:50 and 4 Nov 00:00"),
+    ],
+)
+def test_a_range_of_times_is_to_whole_minutes_outwards(early, late, shown):
+    ends = [datetime.fromisoformat(f"2026-11-03T{each}Z") for each in (early, late)]
+    assert words.between(*ends, now=NOON) == shown
+
+
+def test_a_range_is_in_the_viewers_zone_and_names_another_day():
+    tomorrow = NOON + timedelta(hours=11)
+    with timezone.override(ZoneInfo("Asia/Kolkata")):
+        assert words.between(NOON, NOON + timedelta(minutes=3), now=NOON) == (
+            "between 18:35 and 18:38"
+        )
+        assert words.between(tomorrow, tomorrow + timedelta(hours=1), now=NOON) == (
+            "between 4 Nov 05:35 and 4 Nov 06:35"
+        )

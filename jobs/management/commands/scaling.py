@@ -17,18 +17,26 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *_: Any, **given: Any) -> None:
-        pods = given["pods"]
-        if pods is not None and pods < 0:
-            raise CommandError("There can't be fewer than 0 pods.")
-        if pods is None:
-            pods = max(reports.workers_at_work(), scaling.POLICY.fewest)
-        counts = reports.demand()
-        told = {"queued": counts.queued, "runnable": counts.runnable, "running": counts.processing}
-        wanted = reports.scaling_demand()
-        why = scaling.explain(**told, demand=wanted, pods=pods)
-        if given["json"]:
-            recommended = scaling.recommend(wanted, pods)
-            figures = {**told, "demand": wanted, "pods": pods, "recommended": recommended}
-            self.stdout.write(json.dumps({**figures, "why": why}, indent=2))
+        told = moment(given["pods"])
+        why = scaling.explain(**told)
+        if not given["json"]:
+            self.stdout.write("\n".join(why))
             return
-        self.stdout.write("\n".join(why))
+        recommended = scaling.recommend(told["demand"], told["pods"])
+        self.stdout.write(json.dumps({**told, "recommended": recommended, "why": why}, indent=2))
+
+
+def moment(pods: int | None) -> dict[str, Any]:
+    """What there is at this moment. Raises CommandError."""
+    if pods is None:
+        pods = max(reports.workers_at_work(), scaling.POLICY.fewest)
+    if pods < 0:
+        raise CommandError("There can't be fewer than 0 pods.")
+    counts = reports.demand()
+    return {
+        "queued": counts.queued,
+        "runnable": counts.runnable,
+        "running": counts.processing,
+        "demand": reports.scaling_demand(),
+        "pods": pods,
+    }

@@ -1,6 +1,10 @@
+from datetime import datetime, timedelta
+
 from jobs import lifecycle
+from jobs.models import Job, Upload
 from tenants.context import acting_for
 from tests.jobs.api.delivering import claimed, delivered, failed
+from tests.jobs.histories import successes
 
 
 def status(studio, job_id):
@@ -82,3 +86,23 @@ def test_the_browsers_time_zone_changes_no_timestamp(acme):
 
 def test_an_answer_is_not_to_be_cached(acme):
     assert "no-store" in acme.client.get("/v1/jobs")["Cache-Control"]
+
+
+def test_a_waiting_job_tells_when_its_result_may_be_there(acme):
+    job_id = acme.process().json()["id"]
+    with acting_for(acme.tenant.id):
+        successes(*[2] * 5, options=Job.objects.get(id=job_id).options)
+        lifecycle.accept_probe(job_id)
+        Upload.objects.filter(kind="audio").update(media_info={"duration_seconds": 60})
+    job = status(acme, job_id)
+    assert job["waiting_for"] == "free_lane"
+    earliest, latest = (
+        datetime.fromisoformat(job["expected_finish"][end]) for end in ("earliest", "latest")
+    )
+    queued = datetime.fromisoformat(job["queued_at"])
+    assert earliest == latest and earliest > queued + timedelta(seconds=120)
+    assert job["expected_finish"]["latest"].endswith("Z")
+
+
+def test_where_little_is_known_no_time_is_promised(acme):
+    assert acme.process().json()["expected_finish"] is None
