@@ -49,6 +49,15 @@ class NotRetryable(JobError):
         super().__init__(f"Job {job.id} is {job.state}; only a failed job can be tried again.")
 
 
+class NotRedrivable(JobError):
+    """Sending its message or trying it again would do nothing, or is not the operator's to do."""
+
+    code = "job_not_redrivable"
+
+    def __init__(self, job: Any, why: str) -> None:
+        super().__init__(f"Job …{job.short_id} {why}.")
+
+
 class UploadGone(JobError):
     code = "upload_gone"
     hint = "Upload the file again and submit a new job."

@@ -14,6 +14,7 @@ PAGE = (ROOT / "docs" / "api.md").read_text()
 INSIDE = {
     "job_error",
     "job_not_claimable",
+    "job_not_redrivable",
     "stale_attempt",
     "engine_error",
     "refused",

@@ -1,0 +1,126 @@
+"""The operator brings a job on at once, or back after it has failed for our reasons.
+
+A job that waits gets its message again under a new number, and the patience with it begins anew. A
+job that has failed through us gets its retry: an ended job stays as it is. Anything else is left
+alone, with a sentence that says why.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from jobs import lifecycle, submission
+from jobs.dead_letters import TOO_MANY_ATTEMPTS
+from jobs.errors import JobError, NotRedrivable
+from jobs.failures import OURS
+from jobs.models import Job, State
+from tenants import audit
+from tenants.context import as_operator
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """What became of one job: `did` is a sentence, `done` whether anything was done."""
+
+    job: Job
+    done: bool
+    did: str
+
+
+def candidates() -> QuerySet[Job]:
+    """What failed through us and was not tried again, and what waits unheard. Oldest first."""
+    failed = Q(state=State.FAILED, error_code__in=OURS, retries=None)
+    return Job.objects.filter(failed | _unheard()).select_related("tenant").order_by("id")
+
+
+def all_dead() -> QuerySet[Job]:
+    """Those of them whose messages nobody could read."""
+    return candidates().filter(_unheard() | Q(error_code=TOO_MANY_ATTEMPTS["code"]))
+
+
+def since(jobs: QuerySet[Job], moment: datetime) -> QuerySet[Job]:
+    """Those that failed, or became unheard, since then."""
+    return jobs.filter(Q(finished_at__gte=moment) | Q(finished_at=None, unheard_since__gte=moment))
+
+
+def redrive_all(job_ids: Iterable[UUID], *, by: str, dry_run: bool = False) -> list[Redriven]:
+    """Each in a transaction of its own, so that one that is refused keeps no other back.
+
+    dry_run: all of it is done, told and undone.
+    """
+    return [_redrive_one(job_id, by, dry_run) for job_id in job_ids]
+
+
+@transaction.atomic
+def redrive(job_id: UUID, *, by: str) -> str:
+    """Bring one job on; what was done, as a sentence. Inside as_operator().
+
+    Raises Job.DoesNotExist, NotRedrivable, UploadGone, TooManyWaiting.
+    """
+    job: Job = Job.objects.select_for_update().get(id=job_id)
+    if job.state == State.FAILED:
+        did = _try_again(job, by)
+    else:
+        did = _send_again(job)
+    audit.note("job.redriven", str(job.id), by=by, tenant_id=job.tenant_id, did=did)
+    return did
+
+
+def _redrive_one(job_id: UUID, by: str, dry_run: bool) -> Redriven:
+    with as_operator("redrive a job"):
+        job = Job.objects.select_related("tenant").get(id=job_id)
+        try:
+            did, done = redrive(job_id, by=by), True
+        except JobError as refusal:
+            did, done = str(refusal), False
+        transaction.set_rollback(dry_run)
+    if done and not dry_run:
+        log.info("job_redriven", job_id=str(job_id), tenant_id=str(job.tenant_id), by=by, did=did)
+    return Redriven(job, done, did)
+
+
+def _unheard() -> Q:
+    return Q(state__in=[State.VALIDATING, State.QUEUED], unheard_since__isnull=False)
+
+
+def _try_again(job: Job, by: str) -> str:
+    if job.error_code not in OURS:
+        raise NotRedrivable(
+            job, f"has failed as {job.error_code}, which is not our fault: its owner can retry it"
+        )
+    again, was_there = lifecycle.retry(job.id, by=by)
+    if was_there:
+        raise NotRedrivable(job, f"was tried again before, as job …{again.short_id}")
+    return f"tried again as job …{again.short_id}"
+
+
+def _send_again(job: Job) -> str:
+    if job.state == State.VALIDATING:
+        _begin_anew(job)
+        submission.ask_for_probe(job)
+        return "its files are looked at again"
+    if job.state != State.QUEUED:
+        raise NotRedrivable(job, _why_not(job))
+    if job.lane is None:
+        raise NotRedrivable(job, "waits for a free lane: it has no message until it has one")
+    _begin_anew(job)
+    lifecycle.dispatch(job)
+    return f"sent again under number {job.dispatch_number}"
+
+
+def _begin_anew(job: Job) -> None:
+    job.unheard_since, job.dead_letters = None, 0
+    job.save(update_fields=["unheard_since", "dead_letters"])
+
+
+def _why_not(job: Job) -> str:
+    if job.state == State.PROCESSING:
+        return "is in a worker's hands; if that one is gone, its lease runs out by itself"
+    return f"has {job.state}" if job.state == State.SUCCEEDED else f"was {job.state}"
