@@ -24,7 +24,7 @@ BATCH = 100  # jobs a turn; a turn is a transaction, and the next one comes with
 LOCK = "viseme.admission"
 
 # Tenants that have both a waiting job and a free lane. From tenant to tenant by the index
-# jobs_waiting_for_a_lane, so that a hundred thousand waiting jobs cost no more than one of each
+# jobs_in_line_for_a_lane, so that a hundred thousand waiting jobs cost no more than one of each
 # tenant; lanes by the index one_job_a_lane; attempts are looked at for those that remain.
 TURNS = """
 WITH RECURSIVE waiting AS (
