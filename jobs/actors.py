@@ -23,8 +23,8 @@ supervisor = Supervisor(ModelChild(), broker.shared())
 
 
 @dramatiq.actor(broker=broker.shared(), queue_name="lipsync", throws=EXPECTED)
-def lipsync(job_id: str, tenant_id: str, dispatch: int) -> None:
-    """Make one video, here and now; for minutes."""
+def lipsync(job_id: str, tenant_id: str, dispatch: int | None = None) -> None:
+    """Make one video, here and now; for minutes. `dispatch` is for people; older messages lack it."""
     message = CurrentMessage.get_current_message()
     assert isinstance(message, Received)
     supervisor.work(UUID(job_id), UUID(tenant_id), message)
@@ -68,8 +68,11 @@ def sweep_files_dead() -> None:
 
 
 @dramatiq.actor(broker=broker.shared(), queue_name="lipsync-dead", throws=EXPECTED)
-def lipsync_dead(job_id: str, tenant_id: str, dispatch: int) -> None:
-    """A job's message died three times: send it once more, or end the job after hours of that."""
+def lipsync_dead(job_id: str, tenant_id: str, dispatch: int | None = None) -> None:
+    """A job's message died three times: send it once more, or end the job after hours of that.
+
+    One without a number is older than the numbers are: the reconciler sends its job again.
+    """
     _read_dead_letter(UUID(job_id), UUID(tenant_id), dispatch)
 
 
