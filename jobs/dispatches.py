@@ -1,6 +1,8 @@
 """What the outbox knows of a job's messages: whether one is on its way, and what became of it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.fields.json import KT
@@ -18,6 +20,13 @@ MOST_LATE = 1000  # counted at most: an outage of the queue must not make its ow
 def of(job: Job) -> QuerySet[OutboxMessage]:
     """A job's messages, the oldest first. Sent ones are kept for a week."""
     return _with_payload_of(Value(str(job.id)))
+
+
+def newest(jobs: Sequence[Job]) -> dict[UUID, OutboxMessage]:
+    """By job, the last message that was to bring it on."""
+    theirs = OutboxMessage.objects.annotate(job=KT("payload__job_id"))
+    asked = theirs.filter(job__in=[str(job.id) for job in jobs], actor__in=ACTORS.values())
+    return {UUID(message.job): message for message in asked.order_by("id")}
 
 
 def is_unsent(job: Job) -> bool:

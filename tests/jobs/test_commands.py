@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from io import StringIO
 
@@ -6,9 +6,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from billing import ledger
+from jobs.clock import database_now
 from jobs.models import Job, State
 from messaging.ids import new_id
-from tenants.context import acting_for
+from tenants.context import acting_for, as_operator
 from tests.making import a_job
 
 
@@ -46,6 +47,111 @@ def test_a_job_is_canceled_by_the_end_of_its_id(job, acme):
 def test_an_unknown_job_is_one_sentence(acme, named):
     with pytest.raises(CommandError):
         said("jobs", "show", named)
+
+
+@pytest.fixture
+def failed(acme) -> Job:
+    """Through us, an hour ago."""
+    with acting_for(acme.id):
+        then = database_now() - timedelta(hours=1)
+        return a_job(state="failed", error_code="worker_lost", finished_at=then)
+
+
+def retries() -> int:
+    with as_operator("look"):
+        return Job.objects.exclude(retry_of=None).count()
+
+
+@pytest.mark.parametrize("name", [lambda job: str(job.id), lambda job: job.short_id])
+def test_a_named_job_is_redriven_and_what_was_done_is_a_table(failed, name):
+    head, row = said("jobs", "redrive", name(failed)).splitlines()
+    assert head.split()[:4] == ["job", "tenant", "was", "error"]
+    assert "what was done" in head
+    assert row.split()[:4] == [failed.short_id, "acme", "failed", "worker_lost"]
+    assert "tried again as job …" in row
+    assert retries() == 1
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        ["--all-dead"],
+        ["--code", "too_many_attempts"],
+        ["--tenant", "globex"],
+        ["--code", "too_many_attempts", "--since", "30m"],
+        ["--since", "2026-01-01T00:00Z", "--tenant", "globex"],
+    ],
+)
+def test_jobs_are_chosen_by_what_befell_them(failed, globex, choice):
+    with acting_for(globex.id):
+        now = database_now()
+        buried = a_job(state="failed", error_code="too_many_attempts", finished_at=now)
+    rows = said("jobs", "redrive", *choice, "--dry-run").splitlines()[1:]
+    assert [row.split()[0] for row in rows] == [buried.short_id]
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(failed):
+    told = said("jobs", "redrive", "--since", "2h", "--dry-run")
+    assert "what would be done" in told
+    assert "tried again as job" in told
+    assert retries() == 0
+
+
+def test_jobs_chosen_in_bulk_need_a_yes(failed, monkeypatch):
+    monkeypatch.setattr("sys.stdin", StringIO("y"))
+    with pytest.raises(CommandError, match="look with --dry-run, then add --yes"):
+        said("jobs", "redrive", "--code", "worker_lost")
+    assert retries() == 0
+    said("jobs", "redrive", "--code", "worker_lost", "--yes")
+    assert retries() == 1
+    assert "nothing to redrive" in said("jobs", "redrive", "--code", "worker_lost", "--yes")
+
+
+@pytest.mark.parametrize(("answer", "done"), [("y", 1), ("n", 0), ("", 0)])
+def test_somebody_at_a_terminal_is_asked(failed, monkeypatch, answer, done):
+    terminal = StringIO(answer)
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", terminal)
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    if done:
+        said("jobs", "redrive", "--code", "worker_lost")
+    else:
+        with pytest.raises(CommandError, match="Nothing was done"):
+            said("jobs", "redrive", "--code", "worker_lost")
+    assert retries() == done
+
+
+def test_a_job_that_is_left_alone_says_why_and_ends_with_status_1(job, failed):
+    said("jobs", "cancel", job.short_id)
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 of 2 jobs were left alone"):
+        call_command("jobs", "redrive", job.short_id, failed.short_id, stdout=out)
+    assert "was canceled" in out.getvalue()
+    assert retries() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "Name jobs, or choose them"),
+        (["0123456789", "--all-dead"], "Name jobs, or choose them"),
+        (["ffffffffffff"], "No job ends with ffffffffffff"),
+        (["--since", "yesterday"], "'yesterday' is no time"),
+        (["--since", "2026-13-45T00:00Z"], "is no time"),
+        (["--tenant", "nobody"], "nobody"),
+        (["--code", "no_face"], "invalid choice: 'no_face'"),
+    ],
+)
+def test_what_can_t_be_chosen_is_one_sentence(acme, words, told):
+    with pytest.raises(CommandError, match=told):
+        said("jobs", "redrive", *words)
+
+
+def test_a_time_without_a_zone_is_utc(failed):
+    then = failed.finished_at - timedelta(minutes=1)
+    assert failed.short_id in said(
+        "jobs", "redrive", "--since", f"{then:%Y-%m-%dT%H:%M:%S}", "--dry-run"
+    )
 
 
 def used(tenant, when: str, seconds: str) -> None:

@@ -1,13 +1,17 @@
 """Jobs of all tenants, from the operator's shell."""
 
+import sys
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import TextField
-from django.db.models.functions import Cast
+from django.db.models import QuerySet
 
-from jobs import lifecycle
+from jobs import checking, lifecycle, redriving, stuck
 from jobs.errors import JobError
+from jobs.failures import OURS
+from jobs.management.naming import found, moment
 from jobs.models import Job, State
 from jobs.waiting import waits_of
 from tenants import people
@@ -15,11 +19,9 @@ from tenants.context import as_operator
 from tenants.errors import TenantError
 from tenants.management.tables import table
 
-SHORTEST_END = 6
-
 
 class Command(BaseCommand):
-    help = "List, show and cancel jobs. A job is named by its id, or by the end of it."
+    help = "Look after jobs of all tenants. A job is named by its id, or by the end of it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
@@ -29,55 +31,140 @@ class Command(BaseCommand):
         listing.add_argument("--limit", type=int, default=20)
         verbs.add_parser("show", help="one job with its attempts").add_argument("job")
         verbs.add_parser("cancel").add_argument("job")
+        verbs.add_parser("check", help="whether the promise holds; finds nothing if all is well")
+        waiting = verbs.add_parser("stuck", help="what does not move, why, and what comes next")
+        waiting.add_argument("--minutes", type=int, default=5, help="waiting longer than that")
+        waiting.add_argument("--tenant")
+        waiting.add_argument("--limit", type=int, default=20)
+        self._add_redrive(verbs.add_parser("redrive", help="bring jobs on at once, or back"))
+
+    def _add_redrive(self, parser: CommandParser) -> None:
+        parser.add_argument("job", nargs="*")
+        dead = "all whose messages nobody could read"
+        parser.add_argument("--all-dead", action="store_true", help=dead)
+        parser.add_argument("--code", choices=sorted(OURS), help="all that failed with it")
+        since = "what broke since then: 2h, 30m, 1d, or 2026-11-28T03:00Z"
+        parser.add_argument("--since", metavar="TIME", help=since)
+        parser.add_argument("--tenant")
+        parser.add_argument("--dry-run", action="store_true", help="tell what would be done")
+        parser.add_argument("--yes", action="store_true", help="ask nothing")
 
     def handle(self, *_: Any, **given: Any) -> None:
         try:
-            with as_operator(f"jobs {given['verb']}"):
-                getattr(self, given["verb"])(given)
+            getattr(self, f"do_{given['verb']}")(given)
         except (JobError, TenantError) as refusal:
             raise CommandError(str(refusal)) from None
 
-    def list(self, given: dict[str, Any]) -> None:
-        jobs = Job.objects.select_related("tenant", "video")
-        if given["tenant"]:
-            jobs = jobs.filter(tenant=people.find_tenant(given["tenant"]))
-        if given["state"]:
-            jobs = jobs.filter(state=given["state"])
-        rows = [
-            (j.short_id, j.tenant.slug, j.state, j.percent, f"{j.created_at:%m-%d %H:%M}", j.video)
-            for j in jobs[: given["limit"]]
-        ]
-        self.stdout.write(table(["job", "tenant", "state", "%", "submitted", "video"], rows))
+    def do_list(self, given: dict[str, Any]) -> None:
+        with as_operator("jobs list"):
+            jobs = _of_tenant(Job.objects.select_related("tenant", "video"), given)
+            if given["state"]:
+                jobs = jobs.filter(state=given["state"])
+            rows = [
+                (j.short_id, j.tenant.slug, j.state, j.percent, _minute(j.created_at), j.video)
+                for j in jobs[: given["limit"]]
+            ]
+        self._print(["job", "tenant", "state", "%", "submitted", "video"], rows)
 
-    def show(self, given: dict[str, Any]) -> None:
-        job = found(given["job"])
-        for name, value in facts(job).items():
-            self.stdout.write(f"{name:12} {value}")
-        rows = [
-            (a.number, a.worker, a.stage, f"{a.started_at:%H:%M:%S}", a.outcome, a.error_code)
-            for a in job.attempts.all()
-        ]
+    def do_show(self, given: dict[str, Any]) -> None:
+        with as_operator("jobs show"):
+            job = found(given["job"])
+            for name, value in facts(job).items():
+                self.stdout.write(f"{name:12} {value}")
+            rows = [
+                (a.number, a.worker, a.stage, f"{a.started_at:%H:%M:%S}", a.outcome, a.error_code)
+                for a in job.attempts.all()
+            ]
         if rows:
-            head = ["attempt", "worker", "stage", "started", "outcome", "error"]
-            self.stdout.write("\n" + table(head, rows))
+            self.stdout.write("")
+            self._print(["attempt", "worker", "stage", "started", "outcome", "error"], rows)
 
-    def cancel(self, given: dict[str, Any]) -> None:
-        job = lifecycle.cancel(found(given["job"]).id, by="operator")
+    def do_cancel(self, given: dict[str, Any]) -> None:
+        with as_operator("jobs cancel"):
+            job = lifecycle.cancel(found(given["job"]).id, by="operator")
         ended = job.state == State.CANCELED
         self.stdout.write("canceled" if ended else "its worker stops at the next step")
+
+    def do_check(self, given: dict[str, Any]) -> None:
+        with as_operator("jobs check"):
+            wrong = list(checking.contradictions())
+        if wrong:
+            raise CommandError("\n".join(wrong))
+        self.stdout.write("Every job is what the promise says.")
+
+    def do_stuck(self, given: dict[str, Any]) -> None:
+        patience = timedelta(minutes=given["minutes"])
+        with as_operator("jobs stuck"):
+            tenant = people.find_tenant(given["tenant"]).id if given["tenant"] else None
+            alarms = list(stuck.alarms())
+            standing = stuck.standing(
+                longer_than=patience, limit=given["limit"] + 1, tenant_id=tenant
+            )
+        for alarm in alarms:
+            self.stdout.write(self.style.ERROR(alarm))
+        rows = [
+            (s.job.short_id, s.job.tenant.slug, s.job.state, s.reason, _minute(s.since), s.then)
+            for s in standing[: given["limit"]]
+        ]
+        if not rows:
+            self.stdout.write(f"No job has waited longer than {given['minutes']} minutes.")
+            return
+        self._print(["job", "tenant", "state", "waits for", "since", "what comes next"], rows)
+        if len(standing) > len(rows):
+            self.stdout.write("... and more: --limit, --minutes and --tenant choose.")
+
+    def do_redrive(self, given: dict[str, Any]) -> None:
+        ids = self._chosen(given)
+        if not ids:
+            self.stdout.write("There is nothing to redrive.")
+            return
+        dry_run = given["dry_run"]
+        if not (given["job"] or given["yes"] or dry_run) and not self._confirmed(len(ids)):
+            raise CommandError("Nothing was done.")
+        done = redriving.redrive_all(ids, by="operator", dry_run=dry_run)
+        heading = "what would be done" if dry_run else "what was done"
+        rows = [
+            (r.job.short_id, r.job.tenant.slug, r.job.state, r.job.error_code, r.did) for r in done
+        ]
+        self._print(["job", "tenant", "was", "error", heading], rows)
+        left = sum(not each.done for each in done)
+        if left:
+            raise CommandError(f"{left} of {len(done)} jobs were left alone.")
+
+    def _chosen(self, given: dict[str, Any]) -> list[UUID]:
+        by_filter = given["all_dead"] or given["code"] or given["since"] or given["tenant"]
+        if bool(given["job"]) == bool(by_filter):
+            raise CommandError(
+                "Name jobs, or choose them by --all-dead, --code, --since, --tenant."
+            )
+        with as_operator("jobs redrive"):
+            if given["job"]:
+                return [found(name).id for name in given["job"]]
+            jobs = redriving.all_dead() if given["all_dead"] else redriving.candidates()
+            if given["code"]:
+                jobs = jobs.filter(error_code=given["code"])
+            if given["since"]:
+                jobs = redriving.since(jobs, moment(given["since"]))
+            return list(_of_tenant(jobs, given).values_list("id", flat=True))
+
+    def _confirmed(self, count: int) -> bool:
+        if not sys.stdin.isatty():
+            raise CommandError(f"{count} jobs: look with --dry-run, then add --yes.")
+        return input(f"Redrive {count} jobs? [y/N] ").strip().lower() in ("y", "yes")
+
+    def _print(self, head: list[str], rows: list[Any]) -> None:
+        self.stdout.write(table(head, rows))
 
 
 def facts(job: Job) -> dict[str, object]:
     error = f"{job.error_code}: {job.error_message}" if job.error_code else ""
-    wait = waits_of([job])[job.id]
+    unheard = f"{job.dead_letters} since {_minute(job.unheard_since)}" if job.unheard_since else ""
     all_of_them = {
         "id": job.id,
         "tenant": job.tenant.slug,
         "state": job.state,
         "phase": f"{job.phase} {job.percent} %" if job.phase else "",
-        "waiting for": wait.reason,
-        "place": wait.position,
-        "expected": wait.finish,
+        "waiting for": waits_of([job])[job.id].reason,
         "error": error,
         "video": job.video.name,
         "audio": job.audio.name,
@@ -85,6 +172,9 @@ def facts(job: Job) -> dict[str, object]:
         "lane": job.lane,
         "fence": job.fence,
         "dispatches": job.dispatch_number,
+        "dead letters": unheard,
+        "deadline": f"{job.deadline:%Y-%m-%d %H:%M:%S}" if job.deadline else "",
+        "retry of": job.retry_of_id or "",
         "submitted": f"{job.created_at:%Y-%m-%d %H:%M:%S} by {job.submitted_by}",
         "finished": f"{job.finished_at:%Y-%m-%d %H:%M:%S}" if job.finished_at else "",
         "result": job.result_key,
@@ -93,14 +183,9 @@ def facts(job: Job) -> dict[str, object]:
     return {name: value for name, value in all_of_them.items() if value not in ("", None)}
 
 
-def found(named: str) -> Job:
-    """By the id, or by the end of it. Raises CommandError."""
-    if len(named) < SHORTEST_END:
-        raise CommandError(f"Name a job by at least the last {SHORTEST_END} characters of its id.")
-    jobs = Job.objects.select_related("tenant", "video", "audio")
-    matching = list(
-        jobs.annotate(text=Cast("id", TextField())).filter(text__endswith=named.lower())[:2]
-    )
-    if len(matching) != 1:
-        raise CommandError(f"{'No job ends' if not matching else 'Several jobs end'} with {named}.")
-    return matching[0]
+def _of_tenant(jobs: QuerySet[Job], given: dict[str, Any]) -> QuerySet[Job]:
+    return jobs.filter(tenant=people.find_tenant(given["tenant"])) if given["tenant"] else jobs
+
+
+def _minute(time: datetime) -> str:
+    return f"{time:%m-%d %H:%M}"
