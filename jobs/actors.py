@@ -24,7 +24,7 @@ supervisor = Supervisor(ModelChild(), broker.shared())
 
 @dramatiq.actor(broker=broker.shared(), queue_name="lipsync", throws=EXPECTED)
 def lipsync(job_id: str, tenant_id: str, dispatch: int | None = None) -> None:
-    """Make one video, here and now; for minutes. `dispatch` is for people; older messages lack it."""
+    """Make one video, here and now; for minutes. `dispatch` is for people, and may be missing."""
     message = CurrentMessage.get_current_message()
     assert isinstance(message, Received)
     supervisor.work(UUID(job_id), UUID(tenant_id), message)

@@ -8,6 +8,7 @@ once nobody has for JOB_STALL_SECONDS.
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Self
 from uuid import UUID
 
@@ -123,7 +124,8 @@ class Keeper:
         return now >= self._hand_over_at
 
     def _thread(self, name: str, target: Callable[[], None]) -> threading.Thread:
-        return threading.Thread(target=target, name=name, daemon=True)
+        told = copy_context()  # its log lines name the attempt, too
+        return threading.Thread(target=told.run, args=(target,), name=name, daemon=True)
 
     def _hide(self) -> None:
         """Nobody else receives the message, for as long as the lease is ours and worth it."""
@@ -139,7 +141,7 @@ class Keeper:
                 self._beat()
             elif not told:
                 told = True
-                log.error("work_stalled", attempt_id=str(self.attempt_id), at=self._progress)
+                log.error("work_stalled", stage=self._progress[0], percent=self._progress[1])
         connections.close_all()
 
     def _beat(self) -> None:
@@ -156,10 +158,10 @@ class Keeper:
                 )
         except JobError as refusal:
             if not self._done.is_set():  # else the attempt has just ended, by ourselves
-                log.warning("lease_lost", attempt_id=str(self.attempt_id), problem=str(refusal))
+                log.warning("lease_lost", problem=str(refusal))
             self._lost.set()
         except (OperationalError, InterfaceError) as problem:
-            log.warning("lease_not_renewed", attempt_id=str(self.attempt_id), problem=str(problem))
+            log.warning("lease_not_renewed", problem=str(problem))
             connections.close_all()
         else:
             self._renewed(now)

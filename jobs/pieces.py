@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from uuid import UUID
 
@@ -48,7 +49,8 @@ class Pieces:
         self._known: dict[int, Stamp] = {}
         self._over = threading.Event()
         self._until = 0.0  # on the monotonic clock: when the last pieces must be put
-        self._thread = threading.Thread(target=self._run, name="pieces", daemon=True)
+        told = copy_context()  # its log lines name the attempt, too
+        self._thread = threading.Thread(target=told.run, args=(self._run,), daemon=True)
 
     @contextmanager
     def kept_in(self, folder: Path) -> Iterator[None]:

@@ -7,6 +7,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import structlog
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.utils import timezone
@@ -133,6 +134,39 @@ def test_a_model_that_falls_silent_is_killed_and_the_job_tried_again(
     work(supervisor, job)
     assert seen(job).state == "queued"
     assert not supervisor.model.alive
+
+
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_bytes_that_come_or_go_are_a_sign_of_life(supervisor, job, settings, monkeypatch, way):
+    settings.JOB_STALL_SECONDS = 1
+    slowly(monkeypatch, way, pauses=[0.3] * 6, told=1 << 20)
+    work(supervisor, job)
+    assert seen(job).state == "succeeded"
+
+
+def test_a_storage_that_hangs_lets_the_lease_run_out(supervisor, job, settings, monkeypatch):
+    """The supervisor's own thread waits for it and can record nothing."""
+    settings.JOB_LEASE_SECONDS, settings.JOB_STALL_SECONDS = 1.5, 0.3
+    slowly(monkeypatch, "in", pauses=[2.5])
+    with pytest.raises(NotOurs):
+        work(supervisor, job)
+    with as_operator("look"):
+        attempt = Attempt.objects.get(job=job.id)
+    assert (attempt.ended_at, attempt.lease_expires_at < timezone.now()) == (None, True)
+
+
+def test_what_the_threads_of_an_attempt_log_names_it(supervisor, job, plan, monkeypatch):
+    def refuses(*_, **__):
+        raise OSError("the storage is away")
+
+    monkeypatch.setattr(pieces, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(storage, "segment_keys", refuses)
+    plan(steps=20, piece_steps=2)
+    names = [structlog.contextvars.merge_contextvars]
+    with structlog.testing.capture_logs(processors=names) as logs:
+        work(supervisor, job)
+    told = [line for line in logs if line["event"] == "piece_not_put_yet"]
+    assert told and all(line["job_id"] == str(job.id) and line["attempt_id"] for line in told)
 
 
 def test_a_storage_out_of_reach_is_a_fault_of_ours(supervisor, job, monkeypatch):
@@ -369,6 +403,21 @@ def in_a_thread(condition, act):
         connections.close_all()
 
     threading.Thread(target=wait_and_act, daemon=True).start()
+
+
+def slowly(monkeypatch, way, *, pauses, told=None):
+    """A storage that says after each pause how much has come or gone, or says nothing."""
+    name = {"in": "fetch", "out": "put_result"}[way]
+    transfer = getattr(storage, name)
+
+    def slow(*arguments, **named):
+        for pause in pauses:
+            time.sleep(pause)
+            if told is not None:
+                arguments[-1](told)
+        return transfer(*arguments, **named)
+
+    monkeypatch.setattr(storage, name, slow)
 
 
 def on_first_beat(act, job):
