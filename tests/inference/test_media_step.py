@@ -72,7 +72,7 @@ def even(rate):
     return [n / Fraction(rate) for n in range(int(SECONDS * rate))]
 
 
-@pytest.mark.parametrize("rate", [6, 16, Fraction(24000, 1001), Fraction(30000, 1001), 60])
+@pytest.mark.parametrize("rate", [6, 16, Fraction(24000, 1001), Fraction(30000, 1001), 30, 60])
 def test_every_rate_stays_in_step(tmp_path, rate):
     source = clips.film(tmp_path / "a.mp4", flashes(even(rate)), rate=rate)
     out = chain(source, beeps(tmp_path / "a.wav"), tmp_path / "run")
@@ -94,11 +94,12 @@ def test_a_variable_rate_stays_in_step(tmp_path):
 
 
 @pytest.mark.parametrize("rate", [30, 60])
-def test_another_rate_stays_in_step_within_half_a_frame(tmp_path, rate):
+def test_another_rate_stays_in_step_within_two_frames_as_the_references(tmp_path, rate):
     source = clips.film(tmp_path / "a.mp4", flashes(even(rate)), rate=rate)
     out = chain(source, beeps(tmp_path / "a.wav"), tmp_path / "run", frame_rate=25)
     wanted = [float(next(t for t in even(rate) if t >= click)) for click in CLICKS]
-    assert white_times(out) == pytest.approx(wanted, abs=0.0201)
+    late = [white - told for white, told in zip(white_times(out), wanted, strict=True)]
+    assert all(-0.0201 <= value < 0.0801 for value in late)
 
 
 def test_runs_side_by_side_make_the_same_bytes_as_one_after_another(tmp_path):
