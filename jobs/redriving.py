@@ -5,33 +5,18 @@ job that has failed through us gets its retry: an ended job stays as it is. Anyt
 alone, with a sentence that says why.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from jobs import lifecycle, submission
 from jobs.dead_letters import TOO_MANY_ATTEMPTS
-from jobs.errors import JobError, NotRedrivable
+from jobs.errors import NotRedrivable
 from jobs.failures import OURS
 from jobs.models import Job, State
 from tenants import audit
-from tenants.context import as_operator
-
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Redriven:
-    """What became of one job: `did` is a sentence, `done` whether anything was done."""
-
-    job: Job
-    done: bool
-    did: str
 
 
 def candidates() -> QuerySet[Job]:
@@ -50,14 +35,6 @@ def since(jobs: QuerySet[Job], moment: datetime) -> QuerySet[Job]:
     return jobs.filter(Q(finished_at__gte=moment) | Q(finished_at=None, unheard_since__gte=moment))
 
 
-def redrive_all(job_ids: Iterable[UUID], *, by: str, dry_run: bool = False) -> list[Redriven]:
-    """Each in a transaction of its own, so that one that is refused keeps no other back.
-
-    dry_run: all of it is done, told and undone.
-    """
-    return [_redrive_one(job_id, by, dry_run) for job_id in job_ids]
-
-
 @transaction.atomic
 def redrive(job_id: UUID, *, by: str) -> str:
     """Bring one job on; what was done, as a sentence. Inside as_operator().
@@ -71,19 +48,6 @@ def redrive(job_id: UUID, *, by: str) -> str:
         did = _send_again(job)
     audit.note("job.redriven", str(job.id), by=by, tenant_id=job.tenant_id, did=did)
     return did
-
-
-def _redrive_one(job_id: UUID, by: str, dry_run: bool) -> Redriven:
-    with as_operator("redrive a job"):
-        job = Job.objects.select_related("tenant").get(id=job_id)
-        try:
-            did, done = redrive(job_id, by=by), True
-        except JobError as refusal:
-            did, done = str(refusal), False
-        transaction.set_rollback(dry_run)
-    if done and not dry_run:
-        log.info("job_redriven", job_id=str(job_id), tenant_id=str(job.tenant_id), by=by, did=did)
-    return Redriven(job, done, did)
 
 
 def _unheard() -> Q:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs import dead_letters, lifecycle, redriving
+from jobs import dead_letters, lifecycle, operating, redriving
 from jobs.clock import database_now
 from jobs.errors import NotRedrivable
 from jobs.failures import OURS
@@ -37,8 +37,8 @@ def unheard(acme) -> Job:
     return job
 
 
-def redriven(job: Job, **how) -> redriving.Redriven:
-    (one,) = redriving.redrive_all([job.id], by=OP, **how)
+def redriven(job: Job, **how) -> operating.Done:
+    (one,) = operating.redrive_all([job.id], by=OP, **how)
     return one
 
 
@@ -131,7 +131,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(acme, unheard):
     failed = a_failed_job(acme)
     with as_operator("look"):
         before = OutboxMessage.objects.count()
-    one, two = redriving.redrive_all([unheard.id, failed.id], by=OP, dry_run=True)
+    one, two = operating.redrive_all([unheard.id, failed.id], by=OP, dry_run=True)
     assert (one.did, two.done) == ("sent again under number 5", True)
     assert now_of(unheard).dead_letters == 3
     with as_operator("look"):
@@ -144,7 +144,7 @@ def test_one_that_is_refused_keeps_no_other_back(acme, unheard):
     failed = a_failed_job(acme)
     with acting_for(acme.id):
         Upload.objects.filter(id=failed.video_id).update(state="aborted")
-    refused, sent = redriving.redrive_all([failed.id, unheard.id], by=OP)
+    refused, sent = operating.redrive_all([failed.id, unheard.id], by=OP)
     assert (refused.done, sent.done) == (False, True)
     assert "is no longer kept" in refused.did
 
@@ -175,4 +175,4 @@ def test_candidates_since_a_moment_are_those_that_broke_after_it(acme, unheard):
 
 def test_a_job_that_never_was_is_an_error(db):
     with pytest.raises(Job.DoesNotExist):
-        redriving.redrive_all([new_id()], by=OP)
+        operating.redrive_all([new_id()], by=OP)

@@ -79,7 +79,7 @@ def test_no_page_shows_the_hash_of_a_key(operator, delivered):
 def test_a_job_is_canceled_by_the_action(operator, acme):
     with acting_for(acme.id):
         job = a_job()
-    chosen = {"action": "cancel", "_selected_action": [str(job.id)]}
+    chosen = {"action": "cancel", "_selected_action": [str(job.id)], "confirmed": "yes"}
     operator.post(place(Job), chosen)
     with acting_for(acme.id):
         assert Job.objects.get().state == State.CANCELED

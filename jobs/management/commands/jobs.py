@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 
-from jobs import checking, lifecycle, redriving, stuck
+from jobs import checking, lifecycle, operating, redriving, stuck
 from jobs.errors import JobError
 from jobs.failures import OURS
 from jobs.management.naming import found, moment
@@ -121,7 +121,7 @@ class Command(BaseCommand):
         dry_run = given["dry_run"]
         if not (given["job"] or given["yes"] or dry_run) and not self._confirmed(len(ids)):
             raise CommandError("Nothing was done.")
-        done = redriving.redrive_all(ids, by="operator", dry_run=dry_run)
+        done = operating.redrive_all(ids, by="operator", dry_run=dry_run)
         heading = "what would be done" if dry_run else "what was done"
         rows = [
             (r.job.short_id, r.job.tenant.slug, r.job.state, r.job.error_code, r.did) for r in done

@@ -1,0 +1,160 @@
+"""States change by operations alone; those that an operator may ask for are the actions here."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobs import dispatches
+from jobs.admin.confirming import confirmed
+from jobs.admin.tables import when, written
+from jobs.models import Attempt, Job, Segment, State
+from jobs.operating import Done, cancel_all, redrive_all
+from jobs.waiting import waits_of
+from messaging.models import OutboxMessage
+from tenants.readonly import ReadOnlyAdmin, ReadOnlyInline
+
+MESSAGES_SHOWN = 20
+
+
+class AttemptsInline(ReadOnlyInline):
+    model = Attempt
+    fields = ["number", "worker", "stage", "percent", "started_at", "lease_expires_at"]
+    fields += ["ended_at", "outcome", "error_code"]
+
+
+class SegmentsInline(ReadOnlyInline):
+    model = Segment
+    verbose_name_plural = "segments that the next attempt goes on from"
+    fields = ["number", "attempt", "size_bytes", "created_at"]
+    readonly_fields = ["number", "attempt", "size_bytes", "created_at"]
+    show_change_link = False
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    list_display = ["name", "tenant", "state", "percent", "phase", "created_at", "length", "error"]
+    list_select_related = ["tenant", "video"]
+    list_filter = ["state", "model_is_demo", "error_code", "tenant"]
+    search_fields = ["id__endswith", "project", "submitted_by", "video__name"]
+    search_help_text = "The end of an id, a project, a key's prefix or e-mail, a file's name."
+    date_hierarchy = "created_at"
+    inlines = [AttemptsInline, SegmentsInline]
+    actions = ["redrive", "cancel"]
+    readonly_fields = ["waits_for", "messages_sent", "its_retry"]
+    fieldsets = [
+        (None, {"fields": ["id", "tenant", ("state", "phase", "percent"), "waits_for"]}),
+        (
+            "What was asked for",
+            {
+                "fields": [
+                    ("video", "audio"),
+                    "options",
+                    ("priority", "deadline"),
+                    ("project", "submitted_by"),
+                    "consent_note",
+                    ("created_at", "queued_at"),
+                    ("started_at", "finished_at"),
+                ]
+            },
+        ),
+        (
+            "Messages",
+            {
+                "fields": [
+                    ("dispatch_number", "dispatched_at"),
+                    ("dead_letters", "unheard_since"),
+                    ("lane", "fence", "cancel_requested_at"),
+                    "messages_sent",
+                ]
+            },
+        ),
+        (
+            "End",
+            {
+                "fields": [
+                    "error_code",
+                    "error_message",
+                    "error_hint",
+                    ("retry_of", "its_retry"),
+                    ("model_label", "model_is_demo"),
+                    "result_key",
+                    ("result_size_bytes", "result_sha256"),
+                    "result_facts",
+                ]
+            },
+        ),
+    ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        job = self.get_object(request, object_id)
+        verbs = _verbs(job) if job and self.has_operate_permission(request) else []
+        return super().change_view(request, object_id, form_url, {"verbs": verbs})
+
+    @admin.display(description="job", ordering="id")
+    def name(self, job: Job) -> str:
+        return f"…{job.short_id} {job.video.name}"
+
+    @admin.display(description="result", ordering="result_seconds_numerator")
+    def length(self, job: Job) -> str:
+        return f"{float(job.result_seconds):.2f} s" if job.result_seconds is not None else ""
+
+    @admin.display(description="error", ordering="error_code")
+    def error(self, job: Job) -> str:
+        return job.error_code
+
+    @admin.display(description="waits for")
+    def waits_for(self, job: Job) -> str:
+        return waits_of([job])[job.id].reason or "-"
+
+    @admin.display(description="its retry")
+    def its_retry(self, job: Job) -> SafeString | str:
+        if (again := job.retried_by) is None:
+            return "-"
+        place = reverse("admin:jobs_job_change", args=[again.id])
+        return format_html('<a href="{}">{}</a>', place, again)
+
+    @admin.display(description="messages of the last week")
+    def messages_sent(self, job: Job) -> SafeString | str:
+        newest = dispatches.of(job).order_by("-id")[:MESSAGES_SHOWN]
+        rows = [
+            [m.actor, m.dedup_id or "", *_times(m), m.send_attempts, m.last_error] for m in newest
+        ]
+        return written(["for", "number", "written", "not before", "sent", "tries", "error"], rows)
+
+    @admin.action(description="Redrive the selected jobs", permissions=["operate"])
+    def redrive(self, request: HttpRequest, jobs: QuerySet[Job]) -> HttpResponse | None:
+        def tell(ids: Sequence[UUID], dry_run: bool) -> list[Done]:
+            return redrive_all(ids, by=str(request.user), dry_run=dry_run)
+
+        return confirmed(self, request, jobs, verb="redrive", tell=tell)
+
+    @admin.action(description="Cancel the selected jobs", permissions=["operate"])
+    def cancel(self, request: HttpRequest, jobs: QuerySet[Job]) -> HttpResponse | None:
+        def tell(ids: Sequence[UUID], dry_run: bool) -> list[Done]:
+            return cancel_all(ids, by=str(request.user), dry_run=dry_run)
+
+        return confirmed(self, request, jobs, verb="cancel", tell=tell)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """To act on jobs takes what would be needed to change them; looking takes less."""
+        return request.user.has_perm("jobs.change_job")
+
+
+def _times(message: OutboxMessage) -> Iterator[str]:
+    return map(when, (message.created_at, message.not_before, message.sent_at))
+
+
+def _verbs(job: Job) -> list[str]:
+    """What may be asked for on its page; whether it helps, the next page says."""
+    if job.is_final:
+        return ["redrive"] if job.state == State.FAILED else []
+    return ["redrive", "cancel"]

@@ -1,0 +1,23 @@
+from django.contrib import admin
+
+from jobs.models import Attempt, Upload
+from tenants.readonly import ReadOnlyAdmin
+
+
+@admin.register(Attempt)
+class AttemptAdmin(ReadOnlyAdmin):
+    list_display = ["job", "number", "tenant", "worker", "started_at", "ended_at", "outcome"]
+    list_display += ["error_code", "processing_seconds"]
+    list_select_related = ["job", "tenant"]
+    list_filter = ["outcome", "error_code", "tenant"]
+    search_fields = ["job__id__endswith", "worker"]
+    date_hierarchy = "started_at"
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnlyAdmin):
+    list_display = ["name", "kind", "tenant", "size_bytes", "state", "created_at"]
+    list_select_related = ["tenant"]
+    list_filter = ["kind", "state", "tenant"]
+    search_fields = ["id__endswith", "name"]
+    date_hierarchy = "created_at"
