@@ -14,6 +14,8 @@ from tenants.context import as_operator
 
 log = structlog.get_logger(__name__)
 
+Operation = Callable[..., tuple[str, Job | None]]  # what was done in words, and the job it made
+
 
 @dataclass(frozen=True)
 class Done:
@@ -42,15 +44,17 @@ def _do(operation: Callable[..., str], event: str, job_id: UUID, by: str, dry_ru
     with as_operator("act on a job"):
         job = Job.objects.select_related("tenant", "video").get(id=job_id)
         try:
-            did, done = operation(job_id, by=by), True
+            (did, made), done = operation(job_id, by=by), True
         except JobError as refusal:
-            did, done = str(refusal), False
+            did, made, done = str(refusal), None, False
         transaction.set_rollback(dry_run)
+    if made:
+        did += " as a new job" if dry_run else f" as job …{made.short_id}"
     if done and not dry_run:
         log.info(event, job_id=str(job_id), tenant_id=str(job.tenant_id), by=by, did=did)
     return Done(job, done, did)
 
 
-def _cancel(job_id: UUID, *, by: str) -> str:
+def _cancel(job_id: UUID, *, by: str) -> tuple[str, None]:
     ended = lifecycle.cancel(job_id, by=by).state == State.CANCELED
-    return "canceled" if ended else "its worker stops at the next step"
+    return "canceled" if ended else "its worker stops at the next step", None

@@ -36,25 +36,23 @@ def since(jobs: QuerySet[Job], moment: datetime) -> QuerySet[Job]:
 
 
 @transaction.atomic
-def redrive(job_id: UUID, *, by: str) -> str:
-    """Bring one job on; what was done, as a sentence. Inside as_operator().
+def redrive(job_id: UUID, *, by: str) -> tuple[str, Job | None]:
+    """Bring one job on; what was done in words, and the job that was made. Inside as_operator().
 
     Raises Job.DoesNotExist, NotRedrivable, UploadGone, TooManyWaiting.
     """
     job: Job = Job.objects.select_for_update().get(id=job_id)
-    if job.state == State.FAILED:
-        did = _try_again(job, by)
-    else:
-        did = _send_again(job)
+    again = _try_again(job, by) if job.state == State.FAILED else None
+    did = "tried again" if again else _send_again(job)
     audit.note("job.redriven", str(job.id), by=by, tenant_id=job.tenant_id, did=did)
-    return did
+    return did, again
 
 
 def _unheard() -> Q:
     return Q(state__in=[State.VALIDATING, State.QUEUED], unheard_since__isnull=False)
 
 
-def _try_again(job: Job, by: str) -> str:
+def _try_again(job: Job, by: str) -> Job:
     if job.error_code not in OURS:
         raise NotRedrivable(
             job, f"has failed as {job.error_code}, which is not our fault: its owner can retry it"
@@ -62,7 +60,7 @@ def _try_again(job: Job, by: str) -> str:
     again, was_there = lifecycle.retry(job.id, by=by)
     if was_there:
         raise NotRedrivable(job, f"was tried again before, as job …{again.short_id}")
-    return f"tried again as job …{again.short_id}"
+    return again
 
 
 def _send_again(job: Job) -> str:

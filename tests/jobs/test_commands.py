@@ -93,7 +93,7 @@ def test_jobs_are_chosen_by_what_befell_them(failed, globex, choice):
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(failed):
     told = said("jobs", "redrive", "--since", "2h", "--dry-run")
     assert "what would be done" in told
-    assert "tried again as job" in told
+    assert "tried again as a new job" in told
     assert retries() == 0
 
 

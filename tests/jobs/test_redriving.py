@@ -132,7 +132,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(acme, unheard):
     with as_operator("look"):
         before = OutboxMessage.objects.count()
     one, two = operating.redrive_all([unheard.id, failed.id], by=OP, dry_run=True)
-    assert (one.did, two.done) == ("sent again under number 5", True)
+    assert (one.did, two.did) == ("sent again under number 5", "tried again as a new job")
     assert now_of(unheard).dead_letters == 3
     with as_operator("look"):
         assert Job.objects.count() == 2

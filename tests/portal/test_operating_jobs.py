@@ -74,7 +74,7 @@ def test_a_message_that_can_t_be_sent_shows_its_error_and_no_markup_of_others(op
 
 def test_a_redrive_is_told_first_and_done_when_confirmed(operator, failed, unheard):
     told = choose(operator, "redrive", failed, unheard)
-    assert "tried again as job …" in told.text
+    assert "tried again as a new job" in told.text
     assert "sent again under number 3" in told.text
     assert "Redrive 2 jobs" in told.text
     assert number_of_jobs() == 2
