@@ -40,7 +40,7 @@ def cancel_all(job_ids: Iterable[UUID], *, by: str, dry_run: bool = False) -> li
     return [_do(_cancel, "job_cancel_asked", one, by, dry_run) for one in job_ids]
 
 
-def _do(operation: Callable[..., str], event: str, job_id: UUID, by: str, dry_run: bool) -> Done:
+def _do(operation: Operation, event: str, job_id: UUID, by: str, dry_run: bool) -> Done:
     with as_operator("act on a job"):
         job = Job.objects.select_related("tenant", "video").get(id=job_id)
         try:
