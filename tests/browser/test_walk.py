@@ -74,9 +74,11 @@ def both_play_together(page: Page) -> None:
     assert result - before == pytest.approx(1 / 25, abs=0.02)
 
 
-def test_a_text_file_called_mp4_is_refused_with_a_sentence(page: Page, site, tmp_path):
+def test_noise_called_mp4_is_refused_with_a_sentence_and_may_be_tried_again(
+    page: Page, site, tmp_path
+):
     fake = tmp_path / "fake.mp4"
-    fake.write_text("no picture in here " * 100)
+    fake.write_bytes(bytes(range(256)) * 100)
     page.goto(f"{site['address']}/jobs/new/")
     page.set_input_files("#file-video", fake)
     page.set_input_files("#file-audio", fake)
@@ -84,6 +86,22 @@ def test_a_text_file_called_mp4_is_refused_with_a_sentence(page: Page, site, tmp
     page.wait_for_url(JOB)
     expect(page.locator(".badge-failed")).to_be_visible(timeout=60_000)
     expect(page.locator("[role=alert] code")).to_have_text("unsupported_media")
+
+    page.click("#retry")
+    again = page.get_by_text("another try at a failed job")
+    expect(again).to_be_visible()
+    again.click()
+    expect(page.locator("#retried")).to_be_visible()
+
+
+def test_a_text_file_called_mp4_is_refused_before_it_is_sent(page: Page, site, tmp_path):
+    fake = tmp_path / "fake.mp4"
+    fake.write_text("no picture in here, größer " * 100, encoding="utf-8")
+    page.goto(f"{site['address']}/jobs/new/")
+    page.set_input_files("#file-video", fake)
+    expect(page.locator("#wrong-video")).to_contain_text("holds text")
+    page.click("#send")
+    expect(page.locator("#problem")).to_contain_text("Choose a video and a voice first")
 
 
 def test_a_file_of_another_kind_is_refused_before_it_is_sent(page: Page, site, tmp_path):

@@ -2,7 +2,8 @@ import pytest
 
 from jobs import lifecycle
 from jobs.models import Job, Upload
-from tenants.context import acting_for
+from tenants import operating
+from tenants.context import acting_for, as_operator
 from tenants.models import Limits
 from tests.jobs.api.delivering import claimed, delivered, failed
 from tests.jobs.api.test_status import status
@@ -68,6 +69,15 @@ def test_a_job_whose_file_is_no_longer_kept_says_which(acme):
     answer = retry(acme, old)
     assert (answer.status_code, answer.json()["code"]) == (410, "upload_gone")
     assert "voice.wav" in answer.json()["detail"] and "new job" in answer.json()["hint"]
+
+
+def test_a_suspended_tenant_retries_nothing(acme):
+    old = failed(acme)
+    with as_operator("a test"):
+        operating.suspend(acme.tenant.id)
+    assert retry(acme, old).status_code == 401
+    with acting_for(acme.tenant.id):
+        assert Job.objects.count() == 1
 
 
 def test_a_retry_waits_in_the_tenants_line_as_any_job(acme):
