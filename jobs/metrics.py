@@ -1,7 +1,7 @@
 """What Prometheus reads, on an internal port of each process: `GET /metrics`.
 
-Counters and the histogram count what this process did; sum them over all. Queue size and active
-jobs are read from the database at each scrape, by the dispatcher alone.
+Counters and the histogram count what this process did; sum them over all. What the database knows
+is asked at each scrape by the dispatcher alone: each of its replicas tells the same.
 """
 
 import os
@@ -25,6 +25,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from jobs import gpu
+from jobs.clock import database_now
 from tenants.context import as_operator
 
 videos_processed = Counter("viseme_videos_processed", "Videos delivered by this worker.")
@@ -70,24 +71,34 @@ API_ROUTES = ("v1/", "process", "status/", "result/")
 
 
 class DemandCollector(Collector):
-    """Jobs by state, counted by the database at the moment of the scrape."""
+    """What only the database knows, at the moment of the scrape. Each question has its index, and
+    none passes over more rows than it counts."""
 
     def describe(self) -> list[Metric]:
         return []  # else registering it would ask the database
 
     def collect(self) -> Iterator[Metric]:
-        from jobs.models import Job, State  # ApiRequests is loaded before the apps are
+        # Not above: ApiRequests is loaded before the apps are.
+        from jobs import dispatches, reports
+        from messaging import timers
 
         try:
+            demand, wanted = reports.demand(), reports.scaling_demand()
             with as_operator("metrics"):
-                queued = Job.objects.filter(state=State.QUEUED).count()
-                runnable = Job.objects.runnable().count()
-                active = Job.objects.filter(state=State.PROCESSING).count()
+                now = database_now()
+                late, ages = dispatches.late(now), timers.ages(now)
         finally:
             connection.close()  # each scrape has a thread of its own
-        yield _gauge("viseme_queue_size", "Jobs that wait for a worker.", queued)
-        yield _gauge("viseme_runnable_jobs", "Those of them that have a lane.", runnable)
-        yield _gauge("viseme_active_jobs", "Jobs that a worker has in hand.", active)
+        yield _gauge("viseme_queue_size", "Jobs that wait for a worker.", demand.queued)
+        yield _gauge("viseme_runnable_jobs", "Those of them that have a lane.", demand.runnable)
+        yield _gauge("viseme_active_jobs", "Jobs that a worker has in hand.", demand.processing)
+        yield _gauge("viseme_demand", "What the autoscaler is told.", wanted)
+        yield _gauge("viseme_late_messages", "In the outbox for ten minutes; up to 1000.", late)
+        told = "Seconds since each timer last began: who dispatches lets none grow old."
+        family = GaugeMetricFamily("viseme_timer_age_seconds", told, labels=["timer"])
+        for name, seconds in ages.items():
+            family.add_metric([name], seconds)
+        yield family
 
 
 class GpuCollector(Collector):

@@ -27,14 +27,14 @@ class Demand:
 
 
 def demand() -> Demand:
-    """Over all tenants, at this moment."""
+    """Over all tenants, at this moment. What has no lane is counted in its index alone."""
     with as_operator("count the demand"):
-        counts = Job.objects.aggregate(
-            queued=Count("id", filter=Q(state=State.QUEUED)),
-            runnable=Count("id", filter=Q(state=State.QUEUED, lane__isnull=False)),
+        waiting = Job.objects.waiting().count()
+        with_a_lane = Job.objects.filter(lane__isnull=False).aggregate(
+            runnable=Count("id", filter=Q(state=State.QUEUED)),
             processing=Count("id", filter=Q(state=State.PROCESSING)),
         )
-    return Demand(**counts)
+    return Demand(queued=waiting + with_a_lane["runnable"], **with_a_lane)
 
 
 def scaling_demand() -> int:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 from django.conf import settings
@@ -25,6 +26,15 @@ RETURNING name
 """
 # A wake-up that comes a little early would else wait for a whole interval more.
 SLACK = 0.95
+
+
+def ages(now: datetime) -> dict[str, float]:
+    """Seconds since each timer last began, wherever; without those that never did.
+
+    Give it the operator's context.
+    """
+    runs = TimerRun.objects.values_list("name", "started_at")
+    return {name: (now - started_at).total_seconds() for name, started_at in runs}
 
 
 class Clock:

@@ -1,6 +1,7 @@
 """What Prometheus sees."""
 
 import socket
+from datetime import timedelta
 from urllib.request import urlopen
 
 import pytest
@@ -8,8 +9,12 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
-from jobs import gpu, metrics
+from jobs import gpu, lifecycle, metrics
+from jobs.clock import database_now
 from jobs.metrics import ApiRequests, DemandCollector, GpuCollector
+from messaging.models import OutboxMessage, TimerRun
+from tenants.context import acting_for, as_operator
+from tests.making import a_job, a_queued_job, a_tenant
 
 
 def exposition(collector) -> str:
@@ -18,12 +23,37 @@ def exposition(collector) -> str:
     return generate_latest(registry).decode()
 
 
+def told_by_the_dispatcher() -> dict[str, float]:
+    lines = exposition(DemandCollector()).splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_dispatcher_tells_how_many_jobs_wait_and_run():
-    told = exposition(DemandCollector())
-    assert "viseme_queue_size 0.0" in told
-    assert "viseme_runnable_jobs 0.0" in told
-    assert "viseme_active_jobs 0.0" in told
+    assert set(told_by_the_dispatcher().values()) == {0.0}
+    acme = a_tenant("Acme")
+    with acting_for(acme.id):
+        a_job()
+        for lane in (None, None, 0, 1, 2):
+            job = a_queued_job(lane=lane)
+        lifecycle.claim(job.id, worker="gpu-1", lease=60)
+    told = told_by_the_dispatcher()
+    assert told["viseme_queue_size"] == 4
+    assert told["viseme_runnable_jobs"] == 2
+    assert told["viseme_active_jobs"] == 1
+    assert told["viseme_demand"] == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_dispatcher_tells_what_does_not_leave_and_who_does_not_dispatch():
+    with as_operator("an outage"):
+        old = database_now() - timedelta(minutes=11)
+        OutboxMessage.objects.create(actor="x", queue="tasks", payload={}, created_at=old)
+        TimerRun.objects.create(name="admission", started_at=old)
+    told = told_by_the_dispatcher()
+    assert told["viseme_late_messages"] == 1
+    assert told['viseme_timer_age_seconds{timer="admission"}'] >= 660
 
 
 def test_a_machine_without_a_gpu_tells_nothing_of_one(monkeypatch):
@@ -44,6 +74,20 @@ def test_the_metrics_of_the_guide_have_their_names():
         "viseme_processing_seconds",
         "viseme_api_requests",
         "viseme_worker_busy",
+    }
+
+
+def test_what_the_engine_mends_hands_over_and_gives_up_is_counted():
+    names = {family.name for family in REGISTRY.collect()}
+    assert names >= {
+        "viseme_repairs",
+        "viseme_failed_repairs",
+        "viseme_handed_over_jobs",
+        "viseme_put_pieces",
+        "viseme_resumed_pieces",
+        "viseme_dead_letters",
+        "viseme_dead_lettered_jobs",
+        "viseme_swept_files",
     }
 
 
