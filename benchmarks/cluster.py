@@ -25,7 +25,7 @@ class Seen:
 
 
 Figure = Callable[[Seen], int]
-LONGEST = 30 * DAY  # of simulated time: a job that isn't done by then was lost
+LONGEST = 3 * DAY  # of simulated time: a job that isn't done by then was lost
 
 
 def demand(seen: Seen) -> int:
