@@ -15,6 +15,7 @@ from jobs.models import Attempt, Job, State
 from jobs.submission import submit
 from messaging.models import OutboxMessage
 from tenants.context import acting_for, as_operator
+from tenants.models import AuditEvent
 from tests import making
 from tests.jobs.results import KEY, RESULT
 
@@ -129,3 +130,55 @@ def test_two_dispatchers_at_once_admit_each_job_once(acme):
     assert sum(at_once(turn, turn, turn)) == 2
     with as_operator("count"):
         assert OutboxMessage.objects.filter(actor="lipsync").count() == 2
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_a_deadline_and_a_success_cannot_both_win(acme, runnable, turn):
+    with acting_for(acme.id):
+        attempt = lifecycle.claim(runnable.id, worker="gpu-1", lease=60)
+        Job.objects.update(deadline=attempt.started_at)
+    told = {"fence": 1, "result": RESULT, "output_key": KEY}
+    outcomes = at_once(
+        acting(acme, lifecycle.succeed, attempt.id, **told),
+        acting(acme, lifecycle.expire, runnable.id),
+    )
+    assert kinds(outcomes) in (["Job", "NoneType"], ["Job", StaleAttempt.__name__])
+    with acting_for(acme.id):
+        job = Job.objects.get(id=runnable.id)
+        assert (job.state, job.error_code) in (
+            (State.SUCCEEDED, ""),
+            (State.FAILED, "deadline_passed"),
+        )
+        assert UsageRecord.objects.count() == (job.state == State.SUCCEEDED)
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_whatever_ends_a_job_at_once_it_ends_once(acme, runnable, turn):
+    with acting_for(acme.id):
+        attempt = lifecycle.claim(runnable.id, worker="gpu-1", lease=-1)
+        Job.objects.update(deadline=attempt.started_at)
+    own = {"fence": 1}
+    outcomes = at_once(
+        acting(acme, lifecycle.expire, runnable.id),
+        acting(acme, lifecycle.give_up_on, attempt.id),
+        acting(acme, lifecycle.cancel, runnable.id, by="a test"),
+        acting(acme, lifecycle.fail, attempt.id, **own, code="x", message="x", retry=False),
+        acting(acme, lifecycle.release, attempt.id, **own),
+    )
+    with acting_for(acme.id):
+        lifecycle.expire(runnable.id)
+        ends = AuditEvent.objects.filter(action__in=("job.failed", "job.canceled"))
+        assert ends.count() == 1, outcomes
+        assert Attempt.objects.get().ended_at is not None
+
+
+def test_a_retry_asked_for_four_times_at_once_is_one_job(acme):
+    with acting_for(acme.id):
+        failed = making.a_job()
+        lifecycle.refuse(failed.id, code="no_face", message="No face.")
+    outcomes = at_once(*[acting(acme, lifecycle.retry, failed.id, by="a test") for _ in range(4)])
+    assert len({job.id for job, _ in outcomes}) == 1
+    assert sorted(replayed for _, replayed in outcomes) == [False, True, True, True]
+    with as_operator("count"):
+        assert Job.objects.count() == 2
+        assert OutboxMessage.objects.filter(actor="probe_job").count() == 1
