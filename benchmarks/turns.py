@@ -1,0 +1,103 @@
+"""What the dispatcher does each second, timed in this process and rolled back.
+
+Sizes take turns within a round, so that an hour that grows busy is busy for all of them.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from django.db import connection, transaction
+from prometheus_client import CollectorRegistry, generate_latest
+
+from benchmarks.stage import Stage
+from jobs import admission, metrics, reconciling
+from messaging import sending
+from tenants.context import as_operator
+
+TIMES = 3  # a round; before them once, for what a new connection must first look up
+
+FREE_100 = """
+UPDATE jobs_job SET state = 'canceled', lane = NULL, finished_at = now()
+WHERE lane = 0 AND tenant_id IN (SELECT tenant_id FROM jobs_job WHERE lane = 0 LIMIT 100)
+"""
+LOSE_100 = """
+UPDATE jobs_job SET dispatched_at = now() - interval '1 day'
+WHERE lane = 0 AND tenant_id IN (SELECT tenant_id FROM jobs_job WHERE lane = 0 LIMIT 100)
+"""
+UNSEND_20 = """
+UPDATE messaging_outboxmessage SET sent_at = NULL
+WHERE id IN (SELECT id FROM messaging_outboxmessage ORDER BY id DESC LIMIT 20)
+"""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """`before` is SQL that makes something to do; the clock starts after it."""
+
+    name: str
+    run: Callable[[], Any]
+    before: str = ""
+
+
+def scrape() -> bytes:
+    """What the dispatcher answers to `GET /metrics`, as far as it asks the database."""
+    registry = CollectorRegistry()
+    registry.register(metrics.DemandCollector())
+    return generate_latest(registry)
+
+
+TURNS = (
+    Turn("admission turn, all lanes taken", admission.admit),
+    Turn("admission turn, 100 lanes given", admission.admit, FREE_100),
+    Turn("reconciler turn, all is well", reconciling.reconcile),
+    Turn("reconciler turn, 100 messages lost", reconciling.reconcile, LOSE_100),
+    Turn("outbox, 20 due messages claimed", sending._claim, UNSEND_20),
+)
+SCRAPE = "metrics scrape"
+
+Seconds = Mapping[str, Mapping[int, float]]  # by what was measured, by waiting jobs
+
+
+def measure(stage: Stage, names: Mapping[int, str], rounds: int) -> Seconds:
+    """The median of each turn at each size."""
+    found: dict[str, dict[int, list[float]]] = {}
+    for _ in range(rounds):
+        for size, name in names.items():
+            stage.enter(name)
+            for turn in TURNS:
+                times = [_timed(turn) for _ in range(1 + TIMES)]
+                found.setdefault(turn.name, {}).setdefault(size, []).extend(times[1:])
+            times = [_timed_scrape() for _ in range(1 + TIMES)]
+            found.setdefault(SCRAPE, {}).setdefault(size, []).extend(times[1:])
+    return {
+        name: {size: median(times) for size, times in sizes.items()}
+        for name, sizes in found.items()
+    }
+
+
+def _timed(turn: Turn) -> float:
+    with undone(turn):
+        begun = time.perf_counter()
+        turn.run()
+        return time.perf_counter() - begun
+
+
+@contextmanager
+def undone(turn: Turn) -> Iterator[None]:
+    """The operator's transaction with something to do in it; nothing of it is kept."""
+    with as_operator("time a turn"):
+        if turn.before:
+            with connection.cursor() as cursor:
+                cursor.execute(turn.before)
+        yield
+        transaction.set_rollback(True)
+
+
+def _timed_scrape() -> float:
+    begun = time.perf_counter()
+    scrape()
+    return time.perf_counter() - begun

@@ -1,0 +1,170 @@
+"""Submissions, messages, claims and finished jobs, in real processes around one database."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import median
+from uuid import UUID, uuid4
+
+import psycopg
+
+from benchmarks.crowd import free_lanes
+from benchmarks.running import Caller, Running, timed
+from benchmarks.stage import Stage
+from jobs import lifecycle, submission
+from tenants.context import acting_for
+from tests.faults.processes import until
+
+CLIENTS = 4  # threads that submit at the same time
+WORKERS = 2
+TURNS = 5  # at most: each frees the lanes of other tenants
+PATIENCE_SECONDS = 60
+
+LATENCIES = """
+SELECT extract(epoch FROM o.created_at - j.queued_at), extract(epoch FROM o.sent_at - o.created_at),
+    extract(epoch FROM a.started_at - o.sent_at), extract(epoch FROM j.finished_at - a.started_at)
+FROM jobs_job j JOIN jobs_attempt a ON a.job_id = j.id
+    JOIN messaging_outboxmessage o ON o.dedup_id = j.id || '/1'
+WHERE j.id = ANY(%s) AND a.number = 1
+"""
+ENDS = """
+SELECT extract(epoch FROM finished_at) FROM jobs_job
+WHERE state = 'succeeded' AND finished_at > %s ORDER BY finished_at
+"""
+FILES = """
+SELECT u.tenant_id, kind, u.id FROM jobs_upload u JOIN tenants_tenant t ON t.id = u.tenant_id
+WHERE slug = 'pattern'
+"""
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How much of each is done for one sample of each figure."""
+
+    submissions: int = 200
+    reads: int = 200
+    singles: int = 30  # jobs that find an idle worker
+    jobs: int = 100  # through the whole engine
+    scrapes: int = 20
+
+
+Figures = dict[str, float]
+
+
+class Engine:
+    """One database with its processes; measures in the order of its methods."""
+
+    def __init__(self, stage: Stage, name: str, house: Running, amounts: Amounts) -> None:
+        self.house = house
+        self.amounts = amounts
+        self.connection: psycopg.Connection = stage.superuser(name)
+        self.tenants = self.connection.execute(
+            "SELECT number, tenant_id, video_id, audio_id FROM crowd ORDER BY number"
+        ).fetchall()
+        stage.enter(name)
+
+    def submissions(self) -> Figures:
+        """Through the API by clients of many tenants, each on a connection of its own."""
+        share = self.amounts.submissions // CLIENTS
+
+        def submit(client: int) -> list[float]:
+            caller, times = self.house.caller(""), []
+            for number in range(client * share, (client + 1) * share):
+                times.append(self._submit(caller, number))
+            return times
+
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            times = [each for found in pool.map(submit, range(CLIENTS)) for each in found]
+        seconds = time.perf_counter() - begun
+        return {
+            "accepted submissions a second": len(times) / seconds,
+            "a submission": median(times),
+        }
+
+    def reads(self) -> Figures:
+        """GET /status of a job that waits, by its tenant."""
+        waiting = self.connection.execute(
+            "SELECT DISTINCT ON (tenant_id) number, j.id FROM jobs_job j JOIN crowd USING "
+            "(tenant_id) WHERE state = 'queued' AND lane IS NULL LIMIT %s",
+            [self.amounts.reads],
+        ).fetchall()
+        caller, times = self.house.caller(""), []
+        for number, job_id in waiting:
+            caller.key = key(number)
+            times.append(timed(lambda job_id=job_id: caller.ask("GET", f"/status/{job_id}")))
+        return {"a status read": median(times)}
+
+    def scrapes(self) -> Figures:
+        until(self.house.is_scraped, "the dispatcher answers")
+        times = [timed(self.house.scrape) for _ in range(self.amounts.scrapes)]
+        return {"a metrics scrape": median(times)}
+
+    def singles(self) -> Figures:
+        """Jobs that come one by one and find a free lane and an idle worker."""
+        jobs = [self._single(number) for number in range(self.amounts.singles)]
+        rows = self.connection.execute(LATENCIES, [jobs]).fetchall()
+        assert len(rows) == len(jobs), f"{len(rows)} of {len(jobs)} jobs were claimed at once"
+        to_lane, to_queue, to_claim, work = (
+            median(map(float, each)) for each in zip(*rows, strict=True)
+        )
+        return {
+            "ready to admitted": to_lane,
+            "outbox to queue": to_queue,
+            "queue to claim": to_claim,
+            "claim to result": work,
+        }
+
+    def throughput(self, turn: int) -> Figures:
+        """Jobs a second while more wait than the workers can do; the first ones don't count."""
+        begun = self.connection.execute("SELECT now()").fetchone()[0]
+        tenants = len(self.tenants) // TURNS
+        free_lanes(self.connection, range(turn * tenants, (turn + 1) * tenants))
+        skipped = self.amounts.jobs // 5
+        wanted = self.amounts.jobs + skipped
+        until(lambda: len(self._ends(begun)) >= wanted, "they succeed", seconds=PATIENCE_SECONDS)
+        ends = self._ends(begun)
+        return {"jobs a second": (wanted - skipped) / (ends[wanted - 1] - ends[skipped - 1])}
+
+    def _submit(self, caller: Caller, number: int) -> float:
+        order, _, video, audio = self.tenants[number % len(self.tenants)]
+        caller.key = key(order)
+        body = {"video_upload": str(video), "audio_upload": str(audio), "project": "benchmark"}
+        told = {"Idempotency-Key": str(uuid4())}
+        return timed(lambda: caller.ask("POST", "/v1/jobs", body, **told))
+
+    def _single(self, number: int) -> UUID:
+        """Of a tenant with nothing else to do; returns when it has ended."""
+        rows = self.connection.execute(FILES).fetchall()
+        tenant_id, files = rows[0][0], {f"{kind}_id": upload for _, kind, upload in rows}
+        with acting_for(tenant_id):
+            job, _ = submission.submit(**files, options={}, submitted_by=f"benchmark {number}")
+            lifecycle.accept_probe(job.id)
+        until(lambda: self._has_ended(job.id), "the job ends", seconds=PATIENCE_SECONDS)
+        return job.id
+
+    def _has_ended(self, job_id: UUID) -> bool:
+        query = "SELECT finished_at IS NOT NULL FROM jobs_job WHERE id = %s"
+        return bool(self.connection.execute(query, [job_id]).fetchone()[0])
+
+    def _ends(self, since: object) -> list[float]:
+        return [float(end) for (end,) in self.connection.execute(ENDS, [since])]
+
+
+def measure(engine: Engine, turn: int) -> Figures:
+    """All figures of one database; its processes are started as they are needed."""
+    house = engine.house
+    house.start_queues("moto")
+    house.plan(steps=0)
+    web = house.start_web()
+    found = engine.submissions() | engine.reads()
+    web.terminate()
+    house.start_dispatcher()
+    for _ in range(WORKERS):
+        house.start("gpu-worker")
+    return found | engine.singles() | engine.scrapes() | engine.throughput(turn)
+
+
+def key(number: int) -> str:
+    """The API key of the crowd's tenant with this number."""
+    return f"vsm_live_crowd-{number + 1}"
