@@ -16,6 +16,7 @@ from messaging.models import OutboxMessage
 from tenants.context import acting_for, as_operator
 from tenants.models import Tenant
 from tests import database
+from tests.jobs.plans import rows_of
 from tests.making import a_job, a_queued_job, a_tenant
 
 MINUTE = 60
@@ -173,13 +174,4 @@ def rows_looked_at() -> int:
     told = {"now": now, "since": now - admission.LATELY, "a_video": A_VIDEO_SECONDS}
     with as_operator("explain a turn"), connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {admission.TURNS}", told)
-        return visited(cursor.fetchone()[0][0]["Plan"])
-
-
-def visited(plan: dict) -> int:
-    """Rows that scans of jobs_job returned or threw away, over all loops."""
-    rows = sum(visited(part) for part in plan.get("Plans", []))
-    if plan.get("Relation Name") == "jobs_job":
-        each = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
-        rows += round(each * plan["Actual Loops"])
-    return rows
+        return rows_of("jobs_job", cursor.fetchone()[0][0]["Plan"])

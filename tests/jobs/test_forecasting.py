@@ -3,13 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from jobs import forecasting, lifecycle
 from jobs.forecasting import Finish, Lanes, Line, Span
 from jobs.models import Job
-from tenants.context import acting_for
+from tenants.context import acting_for, as_operator
+from tests import database
 from tests.jobs.histories import OPTIONS, a_success, successes
-from tests.making import a_queued_job
+from tests.jobs.plans import rows_of
+from tests.making import a_queued_job, a_tenant
 
 KIND = ("20", "exact")
 JOB = Span(100, 200)
@@ -188,3 +191,18 @@ def test_a_forecast_adds_its_parts_and_needs_them_all():
     expected = Finish(NOW + timedelta(seconds=4), NOW + timedelta(seconds=6))
     assert forecasting.finish(NOW, Span(1, 2), Span(3, 4)) == expected
     assert forecasting.finish(NOW, Span(1, 2), None) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_however_many_have_succeeded_fifty_are_looked_at():
+    acme = a_tenant("Acme")
+    with acting_for(acme.id):
+        successes(*[2] * 150)
+    with database.owner() as owner:
+        owner.execute("VACUUM ANALYZE jobs_job")
+        source = owner.execute("SELECT prosrc FROM pg_proc WHERE proname = 'viseme_pace'")
+        body = source.fetchone()[0].replace("= steps", "= '20'").replace("= speed", "= 'exact'")
+    with as_operator("explain a forecast"), connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {body}")
+        plan = cursor.fetchone()[0][0]["Plan"]
+    assert 0 < rows_of("jobs_job", plan) <= 50
