@@ -21,6 +21,7 @@ from portal.embedded.postgres import Postgres
 from tenants import roles
 
 NAME = "test_viseme"
+running: Postgres | None = None  # the server of these tests, if it is their own
 KEPT = ("django_migrations", "django_content_type", "auth_permission")
 
 
@@ -30,9 +31,11 @@ def server() -> Iterator[None]:
     if os.environ.get("DATABASE_URL"):
         yield
         return
-    with Postgres(Path(environment.home()), durable=False) as postgres:
-        use(postgres)
+    global running
+    with Postgres(Path(environment.home()), durable=False) as running:
+        use(running)
         yield
+    running = None
 
 
 def use(postgres: Postgres) -> None:

@@ -37,6 +37,9 @@ SHORT_PATIENCE = {
 }
 # For a worker that is going to die: its lease and its hold on the message soon run out.
 BRIEF = {"FAULTS_LEASE_SECONDS": "1.5"}
+# Behind a database address. Who falls asleep, or is cut off, inside a transaction holds its locks
+# until PostgreSQL ends the session: after a minute in production (tenants/roles.py).
+IMPATIENT = "?options=-c%20idle_in_transaction_session_timeout%3D1000"
 
 
 def environment() -> dict[str, str]:
@@ -69,17 +72,15 @@ class House:
         self.queues = Queues()
         self.environment["SQS_ENDPOINT_URL"] = self.queues.address
 
-    def start(
-        self, name: str, *arguments: str, program: list[str] | None = None, **environment: str
-    ) -> Process:
-        """One more process of that name. `program` runs it: a command that takes a command."""
+    def start(self, name: str, *arguments: str, fresh: bool = False, **environment: str) -> Process:
+        """One more process of that name; `fresh`: its loader heeds the environment."""
         told = {**self.environment, **environment}
-        return self._run(name, [*COMMANDS[name], *arguments], told, program)
+        return self._run(name, [*COMMANDS[name], *arguments], told, fresh=fresh)
 
     def start_queues(self, kind: str = "strict") -> Process:
         """A new queue server on the same port: it remembers nothing of the one before."""
         command = self.queues.command(kind)
-        server = self._run("sqs", command, self.environment, None)
+        server = self._run("sqs", command, self.environment)
         until(self.queues.are_there, "the queue server has its queues")
         return server
 
@@ -132,9 +133,9 @@ class House:
         return "\n".join(f"--- {log.name}\n{log.read_text()[-3000:]}" for log in logs)
 
     def _run(
-        self, name: str, command: list[str], told: dict[str, str], program: list[str] | None
+        self, name: str, command: list[str], told: dict[str, str], *, fresh: bool = False
     ) -> Process:
-        process = Process(self.warm, command, told, self.home / f"{name}.log", program=program)
+        process = Process(self.warm, command, told, self.home / f"{name}.log", fresh=fresh)
         self.started.append(process)
         return process
 

@@ -31,6 +31,7 @@ PLACES = (
     Place("outbox.sent", "dispatcher"),
     Place("outbox.marked", "dispatcher"),
     Place("reconcile.before_commit", "dispatcher", 2, LONG),
+    Place("reconcile.committed", "dispatcher", 2, LONG),
     Place("probe.before_commit", "task-worker"),
     Place("probe.committed", "task-worker"),
     Place("message.received", "gpu-worker"),

@@ -52,7 +52,7 @@ class Warm:
 
 
 class Process:
-    """Forked from a warm parent, or with `program` (faketime, say) in front as a fresh one.
+    """Forked from a warm parent, or a fresh one that shares nothing with it.
 
     It leads a group of its own; its output goes to a file.
     """
@@ -64,17 +64,17 @@ class Process:
         environment: Mapping[str, str],
         log: Path,
         *,
-        program: list[str] | None = None,
+        fresh: bool = False,
     ) -> None:
         self.log = log
         self._warm = warm
         self._status: int | None = None
         self._popen: subprocess.Popen[bytes] | None = None
-        if program is None:
-            self.pid = warm.fork(arguments, environment, log)
-        else:
-            self._popen = _started([*program, sys.executable, *arguments], environment, log)
+        if fresh:
+            self._popen = _started([sys.executable, *arguments], environment, log)
             self.pid = self._popen.pid
+        else:
+            self.pid = warm.fork(arguments, environment, log)
 
     @property
     def status(self) -> int | None:

@@ -7,6 +7,7 @@ protocol, and a transaction is known by the text of a statement in it.
 import asyncio
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -72,6 +73,7 @@ class Proxy:
         self._server.close()
         self.restore()
         self._do(self._break_all())
+        self._do(self._end_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -80,6 +82,12 @@ class Proxy:
     async def _break_all(self) -> None:
         for writer in list(self._open):
             writer.transport.abort()
+
+    async def _end_all(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._reachable:
@@ -93,10 +101,9 @@ class Proxy:
             return
         link = _Link(self, writer, server_writer)
         self._open |= {writer, server_writer}
-        try:
+        with suppress(asyncio.CancelledError):  # the proxy closes
             await asyncio.gather(link.carry_requests(reader), link.carry_answers(server_reader))
-        finally:
-            self._open -= {writer, server_writer}
+        self._open -= {writer, server_writer}
 
     async def flow(self) -> None:
         await self._flowing.wait()

@@ -55,7 +55,11 @@ def test_a_dispatcher_dies_while_it_sends(house, submit, place):
     ends_well(house, job, "dispatcher", "gpu-worker", attempts=1)
 
 
-def test_a_dispatcher_dies_while_it_gives_a_lost_worker_up(house, submit):
+@pytest.mark.parametrize(
+    ("point", "left"),
+    [("reconcile.before_commit", "processing"), ("reconcile.committed", "queued")],
+)
+def test_a_dispatcher_dies_while_it_gives_a_lost_worker_up(house, submit, point, left):
     house.start_queues()
     dispatcher = house.start("dispatcher")
     house.plan(**SLOW)
@@ -65,8 +69,8 @@ def test_a_dispatcher_dies_while_it_gives_a_lost_worker_up(house, submit):
     dispatcher.kill()
     worker.kill()
     house.plan()
-    assert house.doomed("dispatcher", "reconcile.before_commit").wait() == -signal.SIGKILL
-    assert job.state == "processing"
+    assert house.doomed("dispatcher", point).wait() == -signal.SIGKILL
+    assert job.state == left
     ends_well(house, job, "dispatcher", "gpu-worker", attempts=2)
 
 

@@ -3,15 +3,12 @@
 import pytest
 
 from tests.faults import promise
-from tests.faults.house import BRIEF
+from tests.faults.house import BRIEF, IMPATIENT
 from tests.faults.points import passed_by
 from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
-# Asleep inside a transaction it holds the job's lock, until PostgreSQL ends its session: after a
-# minute in production (tenants/roles.py), here after a second.
-IMPATIENT = "?options=-c%20idle_in_transaction_session_timeout%3D1000"
 BOTH_AT_WORK = {
     "message.received",
     "claim.before_commit",
