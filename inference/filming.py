@@ -43,7 +43,7 @@ class Filming:
         self._number = before.number + 1 if before else 0
         self._first = before.first + before.frames if before else 0
         self._start = self._last = self._end = 0
-        self._frames = 0
+        self._frames = self._source_frames = self._unreadable = 0
         self._writer: SegmentWriter | None = None
 
     @property
@@ -60,6 +60,8 @@ class Filming:
             self._start = shot.frame.time
         self._writer.write(shot.frame)
         self._frames += 1
+        self._source_frames = max(self._source_frames, shot.frame.number + 1)
+        self._unreadable = shot.frame.unreadable
         self._last, self._end = shot.frame.time, shot.frame.time + shot.frame.duration
         if self._frames == self._size:
             self._close()
@@ -89,6 +91,8 @@ class Filming:
             sha256=sha256_of(made),
             size_bytes=made.stat().st_size,
             recipe=self._recipe,
+            source_frames=self._source_frames,
+            unreadable=self._unreadable,
             edits=[edit.to_mapping() for edit in self._edits if edit.touches(*span)],
             measures=self._measures(self._number).state(),
             scout=self._scouted(self._number),
@@ -96,7 +100,7 @@ class Filming:
         self._shelf.put(segment, made)
         self.segments.append(segment)
         self._number, self._first = self._number + 1, self._first + self._frames
-        self._frames = 0
+        self._frames = self._source_frames = 0
 
 
 def encoding_of(options: SyncOptions) -> Encoding:

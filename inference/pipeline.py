@@ -217,7 +217,7 @@ class Run:
                 for options in job.options
             ]
             making = self._aside(shelf, job)
-            made, stages = self._work(frames, layers, scouts, making, job)
+            made = self._work(frames, layers, scouts, making, job)
             segments = [*job.before, *made, *job.after]
             self._check_length(frames.film, segments, common.duration)
             measures = Measures(self.network.mask)
@@ -242,8 +242,8 @@ class Run:
                 segments=segments,
                 measures=measures,
                 made=self.film,
-                source_frames=stages.source_frames,
-                unreadable=frames.unreadable,
+                source_frames=max(segment.source_frames for segment in segments),
+                unreadable=max(frames.unreadable, *(each.unreadable for each in segments)),
                 faces=scout.faces_json(),
                 face_device=scout.finder.device,
                 notes=scout.notes(),
@@ -253,7 +253,7 @@ class Run:
 
     def _work(
         self, frames: Frames, layers: Sequence[Layer], scouts: Scouts, making: Shelf, job: Job
-    ) -> tuple[list[Segment], Stages]:
+    ) -> list[Segment]:
         film = frames.film
         size = frames_in_segment(film.rate)
         measures = MeasuresBySegment(self.network, size)
@@ -308,7 +308,7 @@ class Run:
                 self._tell("generate", min(done, total), total)
 
         stages.run(check, on_frames)
-        return filming.segments, stages
+        return filming.segments
 
     def _aside(self, shelf: Shelf, job: Job) -> Shelf:
         """An earlier result stays whole until all that replaces a part of it is there."""

@@ -23,7 +23,7 @@ from inference.media.info import ratio
 from inference.options import SyncOptions
 from inference.result import sha256_of
 
-VERSION = 1
+VERSION = 2  # 1 had nothing of the source, and another way to 25 frames a second
 SEGMENT_SECONDS = 10
 # What decides which frames there are and how they are coded: it can't differ within one result.
 COMMON_OPTIONS = ("length", "frame_rate", "codec", "quality", "exact_size")
@@ -115,9 +115,10 @@ def _told(options: SyncOptions) -> dict[str, Any]:
 class Segment:
     """One piece. first: the place of its first frame in the result. tick: seconds, as a ratio.
     start, last, end: ticks at which its first frame and its last one begin, and the last is over.
-    edits: the parts made anew that reach into it. measures: what was counted of it
-    for the report. scout: what was found out about faces since the record before, from where
-    whoever continues goes on.
+    source_frames: pictures of the source up to the furthest that it shows; unreadable: how many of
+    those that had been read by then could not be decoded. edits: the parts made anew that reach
+    into it. measures: what was counted of it for the report. scout: what was found out about faces
+    since the record before, from where whoever continues goes on.
 
     Nothing else is carried over: windows begin at every sixteenth frame whatever came before.
     """
@@ -132,6 +133,8 @@ class Segment:
     sha256: str
     size_bytes: int
     recipe: Mapping[str, Any]
+    source_frames: int = 0
+    unreadable: int = 0
     edits: Sequence[Mapping[str, Any]] = ()
     measures: Mapping[str, Any] = field(default_factory=dict)
     scout: Mapping[str, Any] = field(default_factory=dict)

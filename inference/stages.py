@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from inference.blend import Blender
 from inference.diffusion import WINDOW_FRAMES
@@ -27,10 +27,7 @@ SHORT, ONE = 4, 1  # frames, and windows, that wait between two stages
 class Stages:
     """One film's way through them. blenders: by layer. first: the place of the first frame;
     until: that of the first frame that isn't wanted any more. stops: called when a stage failed, to
-    end what others wait for.
-
-    source_frames: pictures of the source that were shown, counted while it runs.
-    """
+    end what others wait for."""
 
     frames: Frames
     cutter: Cutter
@@ -42,7 +39,6 @@ class Stages:
     first: int = 0
     until: int | None = None
     stops: Sequence[Callable[[], None]] = ()
-    source_frames: int = field(default=0, init=False)
 
     def run(self, check: Callable[[], None], on_frames: Callable[[int], None]) -> None:
         """Until the frames are over. The network works in the calling thread.
@@ -96,7 +92,6 @@ class Stages:
                 frame = next(source, None)
             if frame is None:
                 break
-            self.source_frames = max(self.source_frames, frame.number + 1)
             read.put(frame)
             del frame
         read.close()

@@ -19,12 +19,14 @@ from inference.media.process import MediaProcess
 @dataclass(frozen=True)
 class Frame:
     """A picture and when it is shown. `number` is its place in the source; `time` and `duration`
-    are ticks of the film's time base."""
+    are ticks of the film's time base. `unreadable` counts the source's pictures, as far as it had
+    been read for this one, that could not be decoded."""
 
     number: int
     time: int
     duration: int
     picture: Picture
+    unreadable: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Frames:
         for plane in planes:
             self._process.fill(plane.data.cast("B"))
         number, time, duration = (int(header[name]) for name in ("number", "time", "duration"))
-        return Frame(number, time, duration, Picture(planes, layout, film.tags))
+        picture = Picture(planes, layout, film.tags)
+        return Frame(number, time, duration, picture, int(header["unreadable"]))
 
 
 @contextlib.contextmanager

@@ -99,6 +99,16 @@ def film(
     return path
 
 
+def harm(path: Path, at: float, size: int) -> Path:
+    """Turn `size` bytes over at a place between 0 and 1; an mp4's index stays whole."""
+    data = bytearray(path.read_bytes())
+    start = int(len(data) * at)
+    end = min(start + size, data.rfind(b"moov") % len(data))
+    data[start:end] = bytes(byte ^ 0xA5 for byte in data[start:end])
+    path.write_bytes(data)
+    return path
+
+
 def _last_packets(stream: Any, codec: str, frames: int) -> list[av.Packet]:
     packets: list[av.Packet] = stream.encode(None)
     for packet in packets if codec == "libx265" and frames < FRAMES_OF_X265 else ():

@@ -39,7 +39,7 @@ def run(pair, tmp_path):
     workdir = tmp_path / "work"
     workdir.mkdir()
 
-    def run(network=None, folder="segments", options=BASE, **more):
+    def run(network=None, folder="segments", options=BASE, pair=pair, **more):
         return sync(
             *pair,
             tmp_path / f"{folder}.mp4",
@@ -103,6 +103,28 @@ def test_a_run_goes_on_after_the_last_whole_segment_and_gives_the_same(run, tmp_
     assert [track["frames"] for track in result.faces["tracks"]] == [
         track["frames"] for track in whole.faces["tracks"]
     ]
+
+
+def test_the_source_is_counted_for_the_whole_result_whoever_made_which_part(run, tmp_path):
+    """A damaged film, shown there and back: neither a run that goes on on the way back nor a part
+    made anew reads all of it."""
+    film = clips.film(tmp_path / "a.mp4", clips.faces(40, *SIZE), options={"g": "8"})
+    voice = clips.sound(tmp_path / "long.wav", 3.0)
+    pair = clips.harm(film, 0.3, 300), voice
+
+    def counted(result):
+        warnings = [note["message"] for note in result.report["warnings"]]
+        return result.report["frames"]["source"], [text for text in warnings if "read" in text]
+
+    whole = counted(run(pair=pair, folder="whole"))
+    assert whole[0] == 40
+    assert len(whole[1]) == 1
+    with pytest.raises(errors.Canceled):
+        run(stopped_at(70), pair=pair)
+    assert len(list((tmp_path / "segments").glob("*.mp4"))) >= 2
+    assert counted(run(pair=pair)) == whole
+    anew = run(pair=pair, options=replace(BASE, seed=40), part=(Fraction(0), Fraction("0.1")))
+    assert counted(anew) == whole
 
 
 def test_a_run_of_which_all_is_there_only_joins(run):

@@ -126,7 +126,7 @@ class Projector:
     """Shows frames as the program wants them, until it is over."""
 
     def __init__(self, reel: Reel, program: Program, limits: MediaLimits) -> None:
-        self.program = program
+        self.program, self._reel = program, reel
         with opening.opened(reel.fd) as container:
             stream = opening.video_stream(container, limits)
             first = _first(container.decode(stream))
@@ -184,6 +184,7 @@ class Projector:
             "number": shot.number,
             "time": showing.time,
             "duration": showing.duration,
+            "unreadable": self._reel.unreadable,
         }
         wire.send(REPLY, header, [plane.data for plane in shot.planes])
 
