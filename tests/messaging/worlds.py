@@ -56,8 +56,8 @@ class World:
 class Strict(World):
     kind = "strict"
 
-    def __init__(self) -> None:
-        self.clock: Clock = stopped()
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or stopped()
         self._server = started(self.clock)
         super().__init__(_client(endpoint_url=self._server.address, **NOBODY))
 
