@@ -14,6 +14,7 @@ from typing import Any
 from portal.embedded import bound
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = float(os.environ.get("FAULTS_PATIENCE_SECONDS", 60))
 
 
 class Warm:
@@ -131,7 +132,7 @@ class Process:
         return found
 
 
-def until(condition: Callable[[], Any], what: str, *, seconds: float = 60) -> Any:
+def until(condition: Callable[[], Any], what: str, *, seconds: float = PATIENCE_SECONDS) -> Any:
     """What the condition returns once that is true; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -49,6 +49,8 @@ def test_a_web_process_dies_and_its_client_asks_again(house, tenant, place):
     "place", [place for place in passed_by("dispatcher") if place.attempts == 1], ids=str
 )
 def test_a_dispatcher_dies_while_it_sends(house, submit, place):
+    """The outbox alone brings the message on: the reconciler would wait for longer than we do."""
+    house.environment["DISPATCH_LOST_SECONDS"] = "600"
     house.start_queues()
     job = submit()
     assert house.doomed("dispatcher", place.point).wait() == -signal.SIGKILL

@@ -1,0 +1,302 @@
+"""Each guard taken out on purpose, and the tests that must then fail: a guard that nothing misses
+is none.
+
+    bin/run python -m tests.faults.breaks [WORD ...]     # all, or those whose name holds a word
+
+It works on a copy of the tree, one break at a time, runs the named tests and says whether each of
+them failed; minutes for all. That the list still fits the code, test_breaks.py looks at each time.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from portal.environment import ROOT
+
+LEFT_OUT = shutil.ignore_patterns(".viseme", ".git", ".*_cache", "__pycache__", "bundle*.zip")
+PATIENCE = {"FAULTS_PATIENCE_SECONDS": "15"}  # what a broken product never does is waited for
+
+
+@dataclass(frozen=True)
+class Break:
+    """`old` stands in `file` exactly once; with `new` instead, every one of `tests` fails."""
+
+    guard: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+KILLED = "tests/faults/test_killed_at_every_point.py"
+STOPPED = "tests/faults/test_stopped_at_every_point.py"
+TOLD = "tests/faults/test_a_worker_is_told_to_stop.py"
+WORKS = "tests/faults/test_a_worker_works_on.py"
+CANCELS = "tests/faults/test_a_cancel_races.py"
+STORAGE = "tests/faults/test_the_storage_fails.py"
+SETTLING = "tests/messaging/test_settling.py"
+
+BREAKS = (
+    Break(
+        "the fence comparison of every later write",
+        "jobs/lifecycle/moving.py",
+        "if attempt.ended_at is not None or not attempt.fence == job.fence == fence:",
+        "if False:",
+        (
+            f"{WORKS}::test_a_name_that_comes_again_owns_nothing",
+            "tests/jobs/test_claim.py::test_a_worker_back_from_the_dead_cannot_finish_the_job",
+            "tests/jobs/test_claim.py::test_a_beat_with_another_fence_is_refused",
+        ),
+    ),
+    Break(
+        "the claim's look at the state",
+        "jobs/lifecycle/attempts.py",
+        "if job is None or job.state != State.QUEUED or job.lane is None:",
+        "if job is None:",
+        (
+            f"{STOPPED}::test_while_another_worker_gets_its_message_too[claim.committed]",
+            "tests/jobs/test_claim.py::test_a_job_in_another_workers_hands_can_not_be_claimed",
+        ),
+    ),
+    Break(
+        "the dispatch number in the deduplication id",
+        "jobs/lifecycle/dispatching.py",
+        'dedup=f"{job.id}/{job.dispatch_number}"',
+        'dedup=f"{job.id}"',
+        (
+            f"{TOLD}::test_with_a_grace_shorter_than_the_job_hands_over_with_its_pieces",
+            f"{STORAGE}::test_once_in_the_middle_of_a_transfer[put-broken]",
+        ),
+    ),
+    Break(
+        "the slot's release when a message could not be deleted",
+        "messaging/consumer.py",
+        """**self._names(message), problem=str(problem))
+        finally:
+            self.slots.release(message.receipt)""",
+        """**self._names(message), problem=str(problem))
+        else:
+            self.slots.release(message.receipt)""",
+        (
+            f"{SETTLING}::test_a_failed_delete_gives_the_slot_back",
+            "tests/faults/test_the_database_is_away.py"
+            "::test_the_queue_out_of_reach_while_the_database_is_there",
+        ),
+    ),
+    Break(
+        "a message that failed is put back, not deleted",
+        "messaging/consumer.py",
+        "self._hide(message.receipt, self._delay(message))",
+        "self._delete(message)",
+        (f"{SETTLING}::test_a_message_whose_actor_raises_is_put_back_and_received_again",),
+    ),
+    Break(
+        "every exception of an actor fails its message",
+        "messaging/received.py",
+        """        super().stuff_exception(exception)
+        self.fail()""",
+        """        super().stuff_exception(exception)""",
+        (f"{SETTLING}::test_a_message_whose_actor_raises_is_put_back_and_received_again",),
+    ),
+    Break(
+        "no message is received after SIGTERM",
+        "messaging/broker.py",
+        "        broker.stopping.set()",
+        "        pass",
+        (
+            f"{TOLD}::test_during_a_long_poll_takes_no_job_any_more",
+            f"{TOLD}::test_with_a_grace_shorter_than_the_job_hands_over_with_its_pieces",
+        ),
+    ),
+    Break(
+        "the outbox is marked after it was sent, not before",
+        "messaging/sending.py",
+        'claimed_until=Now() + CLAIM, send_attempts=F("send_attempts") + 1',
+        'sent_at=Now(), send_attempts=F("send_attempts") + 1',
+        (
+            f"{KILLED}::test_a_dispatcher_dies_while_it_sends[outbox.claimed]",
+            "tests/messaging/test_outbox.py::test_a_claim_runs_out_by_itself",
+        ),
+    ),
+    Break(
+        "the leader takes over what another has claimed",
+        "messaging/dispatcher.py",
+        "took_over=take_over()",
+        "took_over=0",
+        (f"{KILLED}::test_a_dispatcher_dies_while_it_sends[outbox.claimed]",),
+    ),
+    Break(
+        "leases are the database's time",
+        "jobs/clock.py",
+        "now: datetime = cursor.fetchone()[0]",
+        "now = datetime.now(cursor.fetchone()[0].tzinfo)",
+        (
+            f"{WORKS}::test_a_workers_clock_may_be_an_hour_off[-1]",
+            f"{WORKS}::test_a_workers_clock_may_be_an_hour_off[1]",
+        ),
+    ),
+    Break(
+        "a lease that was renewed is left alone",
+        "jobs/lifecycle/endings.py",
+        "if attempt.lease_expires_at > database_now():",
+        "if False:",
+        ("tests/jobs/test_claim.py::test_a_lease_that_was_renewed_meanwhile_is_left_alone",),
+    ),
+    Break(
+        "the lease is renewed by beats",
+        "jobs/lifecycle/attempts.py",
+        "attempt.lease_expires_at = database_now() + timedelta(seconds=lease)",
+        "pass",
+        (f"{WORKS}::test_no_job_is_rescued_while_its_workers_beats_land",),
+    ),
+    Break(
+        "the message is kept hidden while its job is worked on",
+        "messaging/heartbeat.py",
+        "if not self.lost and now >= self._due:",
+        "if False:",
+        (
+            f"{WORKS}::test_no_job_is_rescued_while_its_workers_beats_land",
+            "tests/messaging/test_heartbeat.py"
+            "::test_a_message_stays_hidden_for_longer_than_its_visibility_timeout",
+        ),
+    ),
+    Break(
+        "nothing is renewed once nothing gets on",
+        "jobs/keeper.py",
+        "            if not self.stalled:\n                self._beat()",
+        "            if True:\n                self._beat()",
+        ("tests/jobs/test_keeper.py::test_work_that_does_not_get_on_is_renewed_no_more",),
+    ),
+    Break(
+        "a model that hangs is given up",
+        "jobs/keeper.py",
+        "        if self.stalled:\n            raise Stalled",
+        "        if False:\n            raise Stalled",
+        (f"{WORKS}::test_a_model_that_hangs_is_killed_while_its_supervisor_beats",),
+    ),
+    Break(
+        "admission gives a lane once",
+        "jobs/admission.py",
+        "free = sorted(set(range(at_once)) - set(taken))[: at_once - len(taken)]",
+        "free = list(range(at_once))",
+        (
+            "tests/jobs/test_admission.py::test_no_more_jobs_are_sent_than_the_tenant_has_lanes",
+            "tests/jobs/test_admission.py::test_a_freed_lane_goes_to_the_next_job",
+        ),
+    ),
+    Break(
+        "the database holds one live attempt a job",
+        "jobs/migrations/0001_initial.py",
+        """                        condition=models.Q(("ended_at__isnull", True)),
+                        fields=("job",),
+                        name="one_live_attempt_a_job",""",
+        """                        fields=("job", "id"),
+                        name="one_live_attempt_a_job",""",
+        ("tests/jobs/test_claim.py::test_the_database_refuses_a_second_live_attempt",),
+    ),
+    Break(
+        "pieces are recorded by the fence",
+        "jobs/lifecycle/attempts.py",
+        "    attempt, _ = owned(attempt_id, fence)\n    keep_segments",
+        "    attempt = Attempt.objects.get(id=attempt_id)\n    keep_segments",
+        ("tests/jobs/test_segments.py::test_a_worker_that_has_lost_its_job_records_nothing",),
+    ),
+    Break(
+        "a cancel that came first wins over the result",
+        "jobs/lifecycle/endings.py",
+        """    if job.cancel_requested_at is not None:
+        end_attempt(attempt, Outcome.CANCELED)
+        return end_job(job, State.CANCELED, "succeed")
+""",
+        "",
+        (
+            f"{CANCELS}::test_with_a_worker_at_a_point[result.put]",
+            "tests/jobs/test_cancel.py::test_a_cancel_that_came_before_the_result_wins_and_costs_nothing",
+        ),
+    ),
+    Break(
+        "a message in the outbox is not doubled by the reconciler",
+        "jobs/dispatches.py",
+        "return Exists(theirs.filter(Q(sent_at=None) | Q(sent_at__gte=since)))",
+        "return Exists(theirs.filter(sent_at__gte=since))",
+        (
+            "tests/jobs/test_reconciling.py"
+            "::test_a_message_that_still_waits_in_the_outbox_is_not_doubled",
+        ),
+    ),
+    Break(
+        "a result lies under its attempt's own key",
+        "jobs/storage.py",
+        'return f"{tenant_id}/{job_id}/{attempt_id}.mp4"',
+        'return f"{tenant_id}/{job_id}/{tenant_id}.mp4"',
+        (f"{KILLED}::test_a_worker_dies[result.put]",),
+    ),
+    Break(
+        "a request that is repeated with its key is the same job",
+        "jobs/submission.py",
+        "if idempotency_key and (first := _first_with(idempotency_key, fingerprint)):",
+        "if False and (first := _first_with(idempotency_key or '', fingerprint)):",
+        (f"{KILLED}::test_a_web_process_dies_and_its_client_asks_again[submit.committed]",),
+    ),
+    Break(
+        "an attempt that was begun ends in three strikes",
+        "jobs/lifecycle/endings.py",
+        "    if strikes(job) < MAX_ATTEMPTS:\n",
+        "    if True:\n",
+        (f"{WORKS}::test_a_poison_video_that_kills_the_worker_as_well_ends_after_three",),
+    ),
+    Break(
+        "a hand-over is no strike",
+        "jobs/lifecycle/moving.py",
+        "Q(outcome=Outcome.FAILED) | Q(outcome=Outcome.LOST)",
+        "~Q(outcome=Outcome.SUCCEEDED)",
+        ("tests/jobs/test_claim.py::test_handing_over_counts_as_no_failure",),
+    ),
+)
+
+
+def main(words: list[str]) -> int:
+    chosen = [one for one in BREAKS if not words or any(word in one.guard for word in words)]
+    missed = 0
+    with tempfile.TemporaryDirectory(prefix="viseme-breaks-") as folder:
+        tree = Path(folder) / "tree"
+        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+        for one in chosen:
+            begun = time.monotonic()
+            passed = _survivors(one, tree)
+            missed += bool(passed)
+            found = f"NOT MISSED by {passed} tests" if passed else f"missed by {len(one.tests)}"
+            print(f"{found:24} {time.monotonic() - begun:5.0f} s  {one.guard}", flush=True)
+    print(f"{len(chosen) - missed} of {len(chosen)} guards are missed when they are taken out")
+    return bool(missed)
+
+
+def _survivors(one: Break, tree: Path) -> int:
+    """How many of the break's tests do not fail in the broken tree."""
+    file = tree / one.file
+    whole = file.read_text()
+    file.write_text(whole.replace(one.old, one.new))
+    try:
+        return len(one.tests) - _failed(one.tests, tree)
+    finally:
+        file.write_text(whole)
+
+
+def _failed(tests: tuple[str, ...], tree: Path) -> int:
+    """How many of the tests failed; a test of several parameters fails if one of them does."""
+    command = [sys.executable, "-m", "pytest", "-n", "0", "--tb=no", "-rfE", *tests]
+    environment = {**os.environ, **PATIENCE, "VISEME_HOME": str(tree / ".viseme")}
+    environment.pop("VISEME_TESTS", None)
+    ran = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    lines = set(re.findall(r"^(?:FAILED|ERROR) (\S+::[^\s\[]+(?:\[\S+\])?)", ran.stdout, re.M))
+    return sum(any(line == test or line.startswith(f"{test}[") for line in lines) for test in tests)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
