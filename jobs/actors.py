@@ -67,8 +67,9 @@ def sweep_files_dead() -> None:
     log.warning("sweep_given_up")
 
 
+# Who reads dead letters bears ids that a newer release added: what raises there comes for ever.
 @dramatiq.actor(broker=broker.shared(), queue_name="lipsync-dead", throws=EXPECTED)
-def lipsync_dead(job_id: str, tenant_id: str, dispatch: int | None = None) -> None:
+def lipsync_dead(job_id: str, tenant_id: str, dispatch: int | None = None, **newer: object) -> None:
     """A job's message died three times: send it once more, or end the job after hours of that.
 
     One without a number is older than the numbers are: the reconciler sends its job again.
@@ -77,7 +78,7 @@ def lipsync_dead(job_id: str, tenant_id: str, dispatch: int | None = None) -> No
 
 
 @dramatiq.actor(broker=broker.shared(), queue_name="tasks-dead", throws=EXPECTED)
-def probe_job_dead(job_id: str, tenant_id: str) -> None:
+def probe_job_dead(job_id: str, tenant_id: str, **newer: object) -> None:
     """A new job's files could not be looked at three times: likewise."""
     _read_dead_letter(UUID(job_id), UUID(tenant_id), None)
 

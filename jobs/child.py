@@ -56,6 +56,7 @@ class ModelChild:
         self.jobs = 0
         self._process: subprocess.Popen[str] | None = None
         self._events: queue.Queue[Event | None] = queue.Queue()
+        self.broken = False  # it did not load when it was last asked to
         self._ready = False
         self._spoke = False  # of the job it has in hand
 
@@ -91,11 +92,20 @@ class ModelChild:
         """
         if self.jobs >= settings.JOBS_PER_CHILD:
             self.stop()
-        self.start()
-        if not self._ready:
-            self._await_ready(check)
+        self.load(check)
         self.jobs, self._spoke = self.jobs + 1, False
         self._say({"op": "sync", "id": job, **request})
+
+    def load(self, check: Callable[[], None] = lambda: None) -> None:
+        """Return when the model is ready. Raises EngineFailed, and whatever `check` raises."""
+        self.start()
+        try:
+            if not self._ready:
+                self._await_ready(check)
+        except EngineFailed:
+            self.broken = True
+            raise
+        self.broken = False
 
     def cancel(self, job: str) -> None:
         """Ask for an end within a denoising step; the answer is a `failed` event."""

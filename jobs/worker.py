@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError
 from jobs import lifecycle, metrics, pieces, storage
 from jobs.child import EngineFailed, ModelChild
 from jobs.errors import NotClaimable, StaleAttempt
+from jobs.fitness import Fitness
 from jobs.folders import work_folder
 from jobs.keeper import CancelRequested, HandOver, Keeper, LeaseLost
 from jobs.models import Job, State
@@ -47,13 +48,16 @@ class Supervisor:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{str(new_id())[-8:]}"
         self.model = model
         self.broker = broker
+        self.fitness = Fitness(model, broker)
 
     def work(self, job_id: UUID, tenant_id: UUID, message: Received) -> None:
         """See the job to an end of this attempt. Returning means: delete the message.
 
-        Raises NotOurs when the lease was lost: leave the message alone. Any other exception puts
-        the message back; the job itself is picked up again when its lease has run out.
+        Raises NotOurs when the lease was lost, or this worker has no model: leave the message
+        alone. Any other exception puts the message back; the job itself is picked up again when its
+        lease has run out.
         """
+        self.fitness.check(message, self.hold(message))
         try:
             order = self._claim(job_id, tenant_id)
         except NotClaimable as refusal:

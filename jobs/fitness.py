@@ -1,0 +1,50 @@
+"""A worker whose model does not load takes no jobs: it would be the first to, and fail them all."""
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from jobs.child import EngineFailed, ModelChild
+from messaging.broker import Broker
+from messaging.errors import NotOurs
+from messaging.heartbeat import Hold, held
+from messaging.received import Received
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 300.0
+
+
+class Fitness:
+    """Of one worker. The job that finds out costs an attempt; no other does.
+
+    Until the model loads, each message is given back at once, unread, for workers that have one,
+    and this worker pauses before it receives the next: longer each time, and not when it must end.
+    """
+
+    def __init__(self, model: ModelChild, broker: Broker) -> None:
+        self.model = model
+        self.broker = broker
+        self._pause = FIRST_PAUSE_SECONDS
+
+    def check(self, message: Received, hold: Hold) -> None:
+        """Raise NotOurs if the model failed to load and does so again."""
+        if not self.model.broken:
+            self._pause = FIRST_PAUSE_SECONDS
+            return
+        try:
+            with held(hold):
+                self.model.load()
+        except EngineFailed as problem:
+            log.error("worker_has_no_model", code=problem.code, reason=problem.message)
+            self._give_back(message)
+            self.broker.stopping.wait(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+            raise NotOurs("This worker has no model.") from problem
+
+    def _give_back(self, message: Received) -> None:
+        try:
+            self.broker.client.change_message_visibility(
+                QueueUrl=message.queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0
+            )
+        except (ClientError, BotoCoreError) as problem:  # then it shows itself a little later
+            log.warning("message_not_given_back", problem=str(problem))
