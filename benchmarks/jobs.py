@@ -36,8 +36,8 @@ def measure(given: Namespace, folder: Path) -> Report:
             place, tenants=given.tenants, history=given.history, sizes=given.waiting
         )
         try:
-            found = dict(whole_engine_of(place, names, given.rounds, amounts, folder))
-            found |= turns.measure(place, names, given.rounds)
+            found = dict(turns.measure(place, names, given.rounds))  # while nothing has moved
+            found |= whole_engine_of(place, names, given.rounds, amounts, folder)
             report = told(found, given)
             if given.plans:
                 report.figures["plans"] = plans.show(place, names[max(names)])

@@ -39,7 +39,7 @@ class Running(House):
     def start_web(self) -> Process:
         """Returns when it answers."""
         told = {**self.environment, "PORT": str(self.web_port)}
-        web = self._run("web", WEB, told, None)
+        web = self._run("web", WEB, told)
         until(self._answers, "the web server answers")
         return web
 

@@ -1,0 +1,91 @@
+"""What is left after a soak, counted against what was accepted."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import UUID
+
+from django.db.models import Count
+
+import benchmarks.stage  # noqa: F401 - it sets Django up
+from billing.models import UsageRecord
+from jobs.models import TERMINAL, Attempt, Job, State
+from messaging.models import OutboxMessage
+from tenants.context import as_operator
+from tests.faults import promise
+
+FINAL = tuple(sorted(TERMINAL))
+QUEUES = ("lipsync.fifo", "lipsync-dead.fifo")
+# Of what the processes log, that which tells of trouble that was met.
+EVENTS = re.compile(
+    r"\] (attempt_(?:lost|handed_over|broke|failed|canceled)|dead_letter_read|dispatcher_led"
+    r"|job_(?:expired|not_claimed)|lease_lost|message_(?:lost|not_deleted|not_sent|put_back"
+    r"|sent_again)|model_process_killed|segments_fetched)\b"
+)
+
+Breaks = dict[UUID | str, list[str]]
+
+
+def breaks(accepted: Iterable[UUID]) -> Breaks:
+    """Each job that broke the promise, with what is wrong; and sums that don't agree."""
+    wrong: Breaks = dict(promise.broken_everywhere())
+    known = set(_ids())
+    for job_id in set(accepted) - known:
+        wrong[job_id] = ["It was accepted and is lost."]
+    for job_id in known - set(accepted):
+        wrong.setdefault(job_id, []).append("Nobody was told that it was accepted.")
+    wrong |= _sums(len(set(accepted)))
+    return wrong
+
+
+def _sums(accepted: int) -> Breaks:
+    states = by_state()
+    ended = sum(states[state] for state in FINAL)
+    found: Breaks = {}
+    if ended != accepted:
+        found["jobs"] = [f"{accepted} were accepted, {ended} have ended."]
+    if usage_records() != states[State.SUCCEEDED]:
+        told = f"{usage_records()} usage records, {states[State.SUCCEEDED]} jobs succeeded."
+        found["usage"] = [told]
+    return found
+
+
+def by_state() -> Counter[str]:
+    with as_operator("count a soak's jobs"):
+        rows = Job.objects.values_list("state").annotate(jobs=Count("id")).order_by()
+        return Counter(dict(rows))
+
+
+def unfinished() -> int:
+    with as_operator("count a soak's jobs"):
+        return int(Job.objects.unfinished().count())
+
+
+def unsent() -> int:
+    with as_operator("count a soak's messages"):
+        return int(OutboxMessage.objects.filter(sent_at=None).count())
+
+
+def usage_records() -> int:
+    with as_operator("count a soak's records"):
+        return int(UsageRecord.objects.count())
+
+
+def attempts() -> int:
+    with as_operator("count a soak's attempts"):
+        return int(Attempt.objects.count())
+
+
+def events(home: Path) -> Counter[str]:
+    """How often the processes logged each event of trouble."""
+    found: Counter[str] = Counter()
+    for log in home.glob("*.log"):
+        with log.open(errors="replace") as lines:
+            found.update(match[1] for line in lines if (match := EVENTS.search(line)))
+    return found
+
+
+def _ids() -> list[UUID]:
+    with as_operator("list a soak's jobs"):
+        return list(Job.objects.values_list("id", flat=True))
