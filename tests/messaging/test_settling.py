@@ -1,6 +1,7 @@
 """What becomes of a message when its actor is done with it, or never was."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import dramatiq
 import pytest
@@ -156,6 +157,21 @@ def test_a_worker_that_was_asked_to_stop_receives_no_more(broker, queue, start_w
     worker.stop(timeout=5000)
     queue.send("lipsync", job_id="one")
     assert queue.count() == {"waiting": 1, "held": 0} and seen == []
+
+
+def test_a_message_that_came_with_the_last_poll_is_put_back_at_once(broker, queue, strict):
+    """It was asked for before the process was told to stop, and nobody here will begin it."""
+    queue.send("lipsync", job_id="one")
+    on_its_way = strict.fault("ReceiveMessage", when="delay", milliseconds=500)
+    last = broker.consume("lipsync")
+    with ThreadPoolExecutor() as threads:
+        poll = threads.submit(next, last)
+        eventually(on_its_way.struck)
+        broker.stopping.set()
+        assert poll.result(timeout=30) is None
+    (message,) = strict.naming("one")
+    assert (message.state, message.receives) == ("visible", 1)
+    assert broker.slots["lipsync"].free == 1
 
 
 def test_an_actor_cannot_be_sent_past_the_outbox(broker):

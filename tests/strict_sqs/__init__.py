@@ -8,4 +8,6 @@ the real one to the same sentences.
     python -m tests.strict_sqs PORT
 
 Not played: retention (four days), policies, tags, encryption, message attributes (refused).
+Where AWS's pages are silent: a duplicate is answered with the first one's message id, a purge
+leaves the deduplication ids remembered, a dead letter keeps the count of its receives.
 """

@@ -1,18 +1,15 @@
 """SQS's actions by their names: what a request's parameters mean, and the shape of its answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import md5
-from typing import Any
 from uuid import uuid4
 
+from tests.strict_sqs.batches import MOST_ENTRIES, Answer, Parameters, each
 from tests.strict_sqs.errors import Refused, invalid
 from tests.strict_sqs.message import Message, receipt_of
 from tests.strict_sqs.queue import LONGEST_VISIBILITY_SECONDS, MOST_BYTES, wanted
 from tests.strict_sqs.service import Service
 
-Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
-MOST_ENTRIES = 10
 LONGEST_WAIT_SECONDS = 20
 
 
@@ -101,26 +98,13 @@ class Actions:
                 "BatchRequestTooLong",
                 f"Batch requests cannot be longer than {MOST_BYTES} bytes. You have sent {size}.",
             )
-        return self._each(given, self.send)
+        return each(given, self.send)
 
     def delete_batch(self, given: Parameters) -> Answer:
-        return self._each(given, self.delete)
+        return each(given, self.delete)
 
     def hide_batch(self, given: Parameters) -> Answer:
-        return self._each(given, self.hide)
-
-    def _each(self, given: Parameters, action: Callable[[Parameters], Answer | None]) -> Answer:
-        """Some may fail while others succeed: the call itself succeeds."""
-        entries = given.get("Entries", [])
-        _check_entries(entries)
-        answer: dict[str, list[Answer]] = {"Successful": [], "Failed": []}
-        for entry in entries:
-            try:
-                told = action({**entry, "QueueUrl": given["QueueUrl"]}) or {}
-                answer["Successful"].append({"Id": entry["Id"], **told})
-            except Refused as refusal:
-                answer["Failed"].append(failure(entry["Id"], refusal))
-        return {name: entries for name, entries in answer.items() if entries}
+        return each(given, self.hide)
 
     def _url(self, name: str) -> str:
         return f"{self.address}/000000000000/{name}"
@@ -130,15 +114,6 @@ def queue_of(given: Parameters) -> str:
     """Address, name and ARN all end in the queue's name."""
     name = given.get("QueueName") or given.get("QueueUrl") or given.get("SourceArn", "")
     return str(name).replace(":", "/").rpartition("/")[2]
-
-
-def failure(entry_id: str, refusal: Refused) -> Answer:
-    return {
-        "Id": entry_id,
-        "Code": refusal.code,
-        "Message": refusal.message,
-        "SenderFault": refusal.by_sender,
-    }
 
 
 def digest(message: Message) -> str:
@@ -164,19 +139,6 @@ def _within(given: Parameters, name: str, least: int, most: int) -> int | None:
             f"Reason: Must be >= {least} and <= {most}, if provided."
         )
     return value
-
-
-def _check_entries(entries: list[Answer]) -> None:
-    ids = [entry["Id"] for entry in entries]
-    if not ids:
-        raise Refused("EmptyBatchRequest", "There should be at least one entry in the request.")
-    if len(ids) > MOST_ENTRIES:
-        raise Refused(
-            "TooManyEntriesInBatchRequest",
-            f"Maximum number of entries per request are {MOST_ENTRIES}. You have sent {len(ids)}.",
-        )
-    if len(set(ids)) < len(ids):
-        raise Refused("BatchEntryIdsNotDistinct", "Two or more batch entries have the same Id.")
 
 
 ACTIONS: dict[str, Callable[[Actions, Parameters], Answer | None]] = {

@@ -7,7 +7,6 @@ from typing import Any
 from tests.strict_sqs.actions import Actions, Answer, queue_of
 from tests.strict_sqs.errors import Refused
 from tests.strict_sqs.faults import Fault, Faults, History, Line, refusal
-from tests.strict_sqs.fifo import FifoQueue
 from tests.strict_sqs.message import read_receipt
 
 Given = Mapping[str, Any]
@@ -61,7 +60,7 @@ class Calls:
             if action == "ReceiveMessage":
                 self.service.show(queue.name, messages)
             elif action == "SendMessage":
-                for message in messages if isinstance(queue, FifoQueue) else ():
+                for message in messages:
                     queue.forget(message)
                 self.actions.run(action, given)
 

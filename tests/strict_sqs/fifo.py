@@ -58,7 +58,6 @@ class FifoQueue(Queue):
         super().move_in(message, now)
 
     def forget(self, message: Message) -> None:
-        """Let the id of this message be sent once more, as a duplicate that slipped through."""
         self._seen.pop(self._key(message), None)
 
     def remembered(self, now: float) -> list[str]:

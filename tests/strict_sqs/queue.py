@@ -143,6 +143,9 @@ class Queue:
         self.messages.clear()
         self._hidden.clear()
 
+    def forget(self, message: Message) -> None:
+        """Let a duplicate of it slip through."""
+
     def remembered(self, now: float) -> list[str]:
         """Deduplication ids for which a send would be swallowed."""
         return []
