@@ -5,7 +5,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from jobs.child import EngineFailed, ModelChild
 from messaging.broker import Broker
-from messaging.errors import NotOurs
+from messaging.errors import NotOurs, PutBack
 from messaging.heartbeat import Hold, held
 from messaging.received import Received
 
@@ -27,19 +27,23 @@ class Fitness:
         self._pause = FIRST_PAUSE_SECONDS
 
     def check(self, message: Received, hold: Hold) -> None:
-        """Raise NotOurs if the model failed to load and does so again."""
+        """Raise NotOurs if the model has not loaded and does not now; PutBack when asked to end."""
         if not self.model.broken:
             self._pause = FIRST_PAUSE_SECONDS
             return
         try:
             with held(hold):
-                self.model.load()
+                self.model.load(self._go_on)
         except EngineFailed as problem:
             log.error("worker_has_no_model", code=problem.code, reason=problem.message)
             self._give_back(message)
             self.broker.stopping.wait(self._pause)
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
             raise NotOurs("This worker has no model.") from problem
+
+    def _go_on(self) -> None:
+        if self.broker.stopping.is_set():
+            raise PutBack("This worker was asked to end.", delay_seconds=0)
 
     def _give_back(self, message: Received) -> None:
         try:

@@ -8,7 +8,7 @@ import pytest
 from jobs import fitness
 from jobs.child import EngineFailed, ModelChild
 from jobs.fitness import Fitness
-from messaging.errors import NotOurs
+from messaging.errors import NotOurs, PutBack
 
 MESSAGE = SimpleNamespace(queue_url="a queue", receipt="a receipt")
 HELD = SimpleNamespace(beat=lambda: True)
@@ -65,6 +65,16 @@ def test_a_worker_that_must_end_does_not_pause(worker, model, monkeypatch):
     fail_to_load(model)
     with pytest.raises(NotOurs):
         worker.check(MESSAGE, HELD)
+
+
+def test_a_worker_that_must_end_waits_for_no_model(worker, model, settings, tmp_path):
+    fail_to_load(model)
+    settings.MODEL_CHILD_MODULE = "tests.stub_child"
+    (tmp_path / "stub.json").write_text('{"load_seconds": 600}')
+    worker.broker.stopping.set()
+    with pytest.raises(PutBack):
+        worker.check(MESSAGE, HELD)
+    model.kill()
 
 
 def test_a_model_that_dies_of_a_job_is_no_broken_one(model, settings, tmp_path):

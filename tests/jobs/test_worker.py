@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.utils import timezone
 
-from jobs import lifecycle, metrics, pieces, settling, storage, submission, uploads, worker
+from jobs import fitness, lifecycle, metrics, pieces, settling, storage, submission, uploads, worker
 from jobs.child import ModelChild
 from jobs.models import Attempt, Job, Segment
 from jobs.worker import Supervisor
@@ -305,6 +305,25 @@ def test_a_model_that_dies_as_it_is_given_the_job_costs_none_either(
     with as_operator("look"):
         (attempt,) = Attempt.objects.filter(job=job.id)
     assert (seen(job).state, attempt.outcome) == ("succeeded", "succeeded")
+
+
+def test_a_worker_without_a_model_costs_one_attempt_and_then_takes_no_job(
+    supervisor, job, settings, monkeypatch
+):
+    monkeypatch.setattr(fitness, "FIRST_PAUSE_SECONDS", 0.01)
+    supervisor.broker.client = SimpleNamespace(change_message_visibility=lambda **told: None)
+    supervisor.fitness = fitness.Fitness(supervisor.model, supervisor.broker)
+    settings.MODEL_CHILD_MODULE = "tests.no_such_module"
+    work(supervisor, job)
+    for _ in range(3):
+        with pytest.raises(NotOurs):
+            work(supervisor, job)
+    with as_operator("look"):
+        (attempt,) = Attempt.objects.filter(job=job.id)
+    assert (seen(job).state, attempt.error_code) == ("queued", "engine_crashed")
+    settings.MODEL_CHILD_MODULE = "tests.stub_child"
+    work(supervisor, job)
+    assert seen(job).state == "succeeded"
 
 
 def test_a_job_that_kills_its_model_three_times_has_failed_with_advice(supervisor, job, plan):
