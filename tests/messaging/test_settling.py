@@ -8,6 +8,7 @@ import pytest
 from dramatiq.middleware import CurrentMessage
 
 from messaging.errors import DirectSend, NotOurs, PutBack
+from messaging.queues import sqs_name
 from tests.messaging import bodies
 from tests.messaging.sqs import eventually
 
@@ -169,7 +170,7 @@ def test_a_message_that_came_with_the_last_poll_is_put_back_at_once(broker, queu
         eventually(on_its_way.struck)
         broker.stopping.set()
         assert poll.result(timeout=30) is None
-    (message,) = strict.naming("one")
+    (message,) = strict.messages(sqs_name("lipsync"))
     assert (message.state, message.receives) == ("visible", 1)
     assert broker.slots["lipsync"].free == 1
 
