@@ -21,6 +21,7 @@ POINTS = (
     "outbox.sent",
     "outbox.marked",
     "reconcile.before_commit",
+    "reconcile.committed",
     # a message in a worker's hands
     "message.received",
     "hold.before",

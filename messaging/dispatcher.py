@@ -1,8 +1,9 @@
 """One process, of however many run, sends the outbox and runs the timers: the leader.
 
 It leads for as long as its own connection lives, outside the pool, on which it holds the advisory
-lock and listens. When the connection is lost the turn ends. Another may lead before this one has
-noticed: everything it does is safe under two leaders.
+lock and listens. When the connection is lost the turn ends, and PostgreSQL ends that of a leader
+that hangs or whose machine is gone. Another may lead before this one has noticed: everything it
+does is safe under two leaders.
 """
 
 import threading
@@ -14,6 +15,7 @@ from zlib import crc32
 import psycopg
 import structlog
 from django import db
+from django.conf import settings
 from django.db import connections
 
 from messaging.broker import Broker
@@ -34,6 +36,14 @@ KEEPALIVE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,  # milliseconds: unanswered bytes hold keepalives off
 }
+# The same for the server, whose own patience with a machine that is gone is two hours; and with a
+# leader that is there and does nothing, for ever.
+SESSION = """
+SET tcp_keepalives_idle = 5;
+SET tcp_keepalives_interval = 5;
+SET tcp_keepalives_count = 3;
+SET idle_session_timeout = '{seconds:.0f}s';
+"""
 
 
 class Dispatcher:
@@ -97,6 +107,7 @@ def own_connection() -> Iterator[psycopg.Connection]:
     for django_only in ("cursor_factory", "context", "prepare_threshold"):
         options.pop(django_only, None)
     with psycopg.connect(**{**KEEPALIVE, **options}, autocommit=True) as connection:
+        connection.execute(SESSION.format(seconds=settings.LEADER_LOST_SECONDS))
         yield connection
 
 

@@ -218,6 +218,7 @@ SQS_ONE_AT_A_TIME = {"previews"}
 # moto does not see a freed message group during a long poll, so embedded polls are short.
 SQS_WAIT_SECONDS = number("SQS_WAIT_SECONDS", 20 if PRODUCTION else 1, 0, 20, whole=True)
 SQS_BACK_OFF_SECONDS = number("SQS_BACK_OFF_SECONDS", 10, 1, 900, whole=True)
+LEADER_LOST_SECONDS = number("LEADER_LOST_SECONDS", 60, 3, 3600, whole=True)
 
 MESSAGING_CONTEXT = "tenants.context.as_operator"
 MESSAGING_STARTED = "jobs.metrics.serve_dispatcher"

@@ -1,8 +1,11 @@
 """A dispatcher killed between sending and marking sends again; the job runs once."""
 
+import signal
+
 import pytest
 
 from tests.faults import promise
+from tests.faults.house import IMPATIENT
 from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -16,8 +19,25 @@ def test_a_dispatcher_killed_between_sending_and_marking(house, submit):
     house.start("dispatcher")
     house.start("gpu-worker")
     until(job.has_ended, "the job ends")
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert (job.state, job.attempts) == ("succeeded", 1)
+
+
+def test_a_leader_that_hangs_is_followed_by_another(house, submit):
+    """It is there, its connection is open, and it does nothing: nothing would be sent for ever."""
+    house.start_queues()
+    house.start("gpu-worker")
+    impatient = house.environment["DATABASE_URL"] + IMPATIENT
+    hanging = house.start("dispatcher", LEADER_LOST_SECONDS="3", DATABASE_URL=impatient)
+    until(lambda: "dispatcher_led" in house.said(), "the first one leads")
+    hanging.signal(signal.SIGSTOP)
+    house.start("dispatcher")
+    job = submit()
+    until(job.has_ended, "the job ends")
+    hanging.wake()
+    until(lambda: "dispatcher_turn_ended" in house.said(), "the first one learns of it")
+    assert promise.settled(job.id, house.queues) == []
+    assert (job.state, job.attempts, hanging.alive) == ("succeeded", 1, True)
 
 
 def test_a_message_that_the_queue_forgot_is_dispatched_again(house, submit):
@@ -30,7 +50,7 @@ def test_a_message_that_the_queue_forgot_is_dispatched_again(house, submit):
     house.start_queues()
     house.start("gpu-worker")
     until(job.has_ended, "the job ends")
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert (job.state, job.attempts) == ("succeeded", 1)
 
 
@@ -41,5 +61,5 @@ def test_two_dispatchers_and_two_workers_make_one_video(house, submit):
     jobs = [submit() for _ in range(3)]
     for job in jobs:
         until(job.has_ended, "each job ends")
-    assert [promise.broken(job.id) for job in jobs] == [[], [], []]
+    assert [promise.settled(job.id, house.queues) for job in jobs] == [[], [], []]
     assert {(job.state, job.attempts) for job in jobs} == {("succeeded", 1)}

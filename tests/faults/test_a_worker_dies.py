@@ -23,7 +23,7 @@ def test_a_worker_killed_in_the_middle_of_a_job(house, submit):
     house.plan()
     house.start("gpu-worker")
     until(job.has_ended, "the job ends")
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert (job.state, job.attempts) == ("succeeded", 2)
 
 
@@ -41,7 +41,7 @@ def test_a_worker_killed_and_the_queue_server_restarted(house, submit):
     house.plan()
     house.start("gpu-worker")
     until(job.has_ended, "the job ends")
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert job.state == "succeeded"
 
 
@@ -55,7 +55,7 @@ def test_a_queue_server_restarted_costs_no_computed_minute(house, submit):
     queues.kill()
     house.start_queues()
     until(job.has_ended, "the job ends")
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert (job.state, job.attempts) == ("succeeded", 1)
 
 
@@ -71,7 +71,7 @@ def test_a_worker_killed_between_the_commit_and_the_deletion_of_the_message(hous
         lambda: house.queues.waiting("lipsync.fifo") == 0,
         "the message is received again and deleted",
     )
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert job.attempts == 1
 
 
@@ -87,7 +87,7 @@ def test_a_worker_asked_to_stop_hands_its_job_over_at_once(house, submit):
     house.plan()
     house.start("gpu-worker")
     until(job.has_ended, "the job ends")
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert job.state == "succeeded"
 
 
@@ -105,7 +105,7 @@ def test_a_worker_that_slept_past_its_lease_writes_nothing(house, submit):
     before = job.result
     sleeper.signal(signal.SIGCONT)
     until(lambda: "NotOurs" in house.said(), "the sleeper learns that it is late")
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert job.result == before and job.state == "succeeded"
 
 
@@ -116,7 +116,7 @@ def test_a_job_that_kills_its_model_fails_after_three_attempts(house, submit):
     house.start("gpu-worker")
     job = submit()
     until(job.has_ended, "the job ends")
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert (job.state, job.error_code, job.attempts) == ("failed", "engine_crashed", 3)
 
 
@@ -127,7 +127,7 @@ def test_a_refusal_is_not_tried_again(house, submit):
     house.start("gpu-worker")
     job = submit()
     until(job.has_ended, "the job ends")
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert (job.state, job.error_code, job.attempts) == ("failed", "no_face", 1)
 
 
@@ -140,7 +140,7 @@ def test_a_job_canceled_under_way_ends_within_a_few_steps(house, submit):
     until(lambda: job.percent > 5, "the job is under way")
     job.cancel()
     until(job.has_ended, "the job ends")
-    assert promise.broken(job.id) == []
+    assert promise.settled(job.id, house.queues) == []
     assert job.state == "canceled"
 
 
