@@ -12,7 +12,7 @@ from inference.align import Aligner
 from inference.audio import Heard, hear
 from inference.blend import Blender
 from inference.checkpoint import Model
-from inference.errors import BadOption, Canceled, EngineFault, MediaTooLarge
+from inference.errors import BadOption, Canceled, EngineFault, MediaTooLarge, UnsupportedMedia
 from inference.filming import Filming, encoding_of
 from inference.inputs import check_inputs
 from inference.job import Job, Seconds, anew, go_on, recipe_of, sounds_of
@@ -329,6 +329,13 @@ class Run:
         """Whatever went wrong unseen, a film of the wrong length is never called a result."""
         if not segments:
             raise EngineFault("The result has no frames.")
+        begins = segments[0].start * film.time_base
+        if self.options.length != "video" and begins >= sound:
+            raise UnsupportedMedia(
+                f"The sound is over after {float(sound):.3f} seconds, before the video's picture"
+                f" begins at {float(begins):.3f}.",
+                hint="Use a longer sound, or the option length=video.",
+            )
         lasts = segments[-1].end * film.time_base
         frame = 1 / film.rate
         short = self.options.length in ("audio", "loop", "hold") and lasts < sound - frame
@@ -386,10 +393,10 @@ def _voices(
 
 
 def _has_face(measures: Measures) -> bool:
-    """Something was painted, or would have been if it had been heard."""
+    """Something was painted, or would have been if there had been anything to say."""
     frames = measures.frames
     painted = frames.counts["synced"] + frames.counts["bridged"]
-    return bool(painted) or any(row["reason"] == "silence" for row in frames)
+    return bool(painted) or any(row["reason"] in ("silence", "after_sound") for row in frames)
 
 
 class MeasuresBySegment:

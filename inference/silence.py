@@ -40,13 +40,6 @@ class Gate:
         pause = max(SHORTEST_PAUSE, 2 * RAMP_FRAMES * frame)
         self.speech: list[Stretch] = speech(levels(samples), pause)
 
-    @classmethod
-    def over(cls, seconds: Fraction, frame: Fraction = Fraction(1, 25)) -> "Gate":
-        """One that is open as long as the sound lasts, whatever is heard; then the ramp."""
-        gate = cls(np.zeros(0, np.int16), frame)
-        gate.speech = [(Fraction(0), seconds)]
-        return gate
-
     def opacity(self, seconds: Iterable[Fraction]) -> NDArray[np.float32]:
         """For frames shown at these times, in any order: (frames,) in 0..1."""
         times = np.array([float(time) for time in seconds])

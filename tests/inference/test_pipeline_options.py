@@ -88,6 +88,41 @@ def test_a_result_as_long_as_the_video_is_untouched_after_the_sound(run, tmp_pat
     assert reasons(result) == [("after_sound", 10, 29)]
 
 
+def test_a_face_that_is_seen_after_the_sound_only_is_a_face(run, tmp_path, written):
+    video = clips.film(tmp_path / "a.mp4", clips.faces(30, *SIZE, gap=range(15)))
+    voice = clips.sound(tmp_path / "a.wav", 0.4)
+    result = run(video, voice, options=replace(PLAIN, length="video"))
+    assert (result.frames, result.synced_frames) == (30, 0)
+    assert changed(video, written) == []
+    assert reasons(result) == [("no_face", 0, 14), ("after_sound", 15, 29)]
+
+
+@pytest.fixture
+def late(tmp_path):
+    """A film whose picture begins one second after its sound."""
+    times = range(1000, 1800, 40)
+    return clips.film(tmp_path / "late.mkv", clips.faces(20, *SIZE), times=times, sound=True)
+
+
+@pytest.mark.parametrize("length", ["audio", "loop", "hold", "cut"])
+@pytest.mark.parametrize("seconds", [0.5, 1.0])
+def test_a_sound_that_is_over_before_the_picture_begins_is_refused(
+    run, tmp_path, late, length, seconds
+):
+    voice = clips.sound(tmp_path / "a.wav", seconds)
+    with pytest.raises(errors.UnsupportedMedia, match="before the video's picture begins") as told:
+        run(late, voice, options=replace(PLAIN, length=length))
+    assert "length=video" in told.value.hint
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_as_long_as_the_video_it_is_shown_as_it_is(run, tmp_path, late):
+    voice = clips.sound(tmp_path / "a.wav", 0.5)
+    result = run(late, voice, options=replace(PLAIN, length="video"))
+    assert (result.frames, result.synced_frames) == (20, 0)
+    assert reasons(result) == [("after_sound", 0, 19)]
+
+
 @pytest.mark.parametrize(
     ("length", "frames"), [("audio", 20), ("loop", 20), ("hold", 20), ("cut", 6)]
 )

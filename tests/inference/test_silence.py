@@ -89,11 +89,6 @@ def test_at_six_frames_a_second_a_pause_holds_two_ramps():
     assert Gate(wave, frame=Fraction(1, 6)).opacity(frames(0, 18, rate=6)).min() == 1
 
 
-def test_frames_after_the_sound_s_end_fade_out():
-    shown = Gate.over(Fraction(1)).opacity(frames(23, 32))
-    assert shown.tolist() == pytest.approx([1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0, 0])
-
-
 def test_times_may_come_in_any_order():
     gate = Gate(np.concatenate([tone(1), zeros(1), tone(1)]))
     there = gate.opacity(frames(0, 75))
