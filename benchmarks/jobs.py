@@ -4,10 +4,12 @@
         [--rounds 3] [--plans]
 
 Databases with so many waiting jobs of 500 tenants, and the same week of history in each, are made
-in a PostgreSQL that is thrown away. In each, real processes with a stub in the network's place take
-submissions over HTTP, send, claim and finish; and the dispatcher's turns are timed by themselves.
-Each figure with the most waiting jobs is held against the same with the fewest, from the same run:
-it may be 1.5 times as much. `--plans` prints how PostgreSQL carries out the slowest statements.
+in a PostgreSQL that is thrown away. In each, the dispatcher's turns are timed by themselves; and
+real processes with a stub in the network's place take submissions over HTTP, send, claim and
+finish. Each figure with the most waiting jobs is held against the same with the fewest, from the
+same run: it may be 1.5 times as much. The scrape may be more, since it counts what waits. The queue
+server is the tests' strict one, so that the engine is measured and not moto. `--plans` prints how
+PostgreSQL carries out the slowest statements.
 """
 
 import sys
@@ -24,6 +26,7 @@ from benchmarks.stage import Stage, stage
 
 MOST = 1.5
 SIZES = (1_000, 10_000, 100_000)
+COUNTS = (turns.SCRAPE, whole_engine.SCRAPE)
 A_SECOND = "a second"  # what is named so should not fall; all other figures are times
 
 
@@ -62,7 +65,7 @@ def whole_engine_of(
                 home = folder / f"{name}-{turn}"
                 with running(home, parent, place.url(name)) as house:
                     engine = whole_engine.Engine(place, name, house, amounts)
-                    for figure, value in whole_engine.measure(engine, turn).items():
+                    for figure, value in whole_engine.measure(engine, turn, rounds).items():
                         found.setdefault(figure, {}).setdefault(size, []).append(value)
     return {
         figure: {size: median(values) for size, values in sizes.items()}
@@ -79,7 +82,8 @@ def told(found: Mapping[str, Mapping[int, float]], given: Namespace) -> Report:
         shown = " ".join(f"{value if rate else value * 1000:9.1f}" for value in values.values())
         report.add(name, shown, "" if rate else "ms")
         few, many = values[min(values)], values[max(values)]
-        report.promise(name, few / many if rate else many / few, MOST, at_most=True)
+        if name not in COUNTS:
+            report.promise(name, few / many if rate else many / few, MOST, at_most=True)
     return report
 
 

@@ -29,7 +29,7 @@ WEB = ["-m", "gunicorn", "portal.wsgi", "--config", "portal/gunicorn.py"]
 
 
 class Running(House):
-    """A house with a web server and the dispatcher's metrics; `queues` says whose queue server."""
+    """A house with a web server and the dispatcher's metrics."""
 
     def __init__(self, home: Path, warm: Warm, database_url: str) -> None:
         super().__init__(home, warm, database_url)

@@ -57,7 +57,7 @@ TURNS = (
     Turn("reconciler turn, 100 messages lost", reconciling.reconcile, LOSE_100),
     Turn("outbox, 20 due messages claimed", sending._claim, UNSEND_20),
 )
-SCRAPE = "metrics scrape"
+SCRAPE = "metrics, asked of the database"
 
 Seconds = Mapping[str, Mapping[int, float]]  # by what was measured, by waiting jobs
 
