@@ -48,6 +48,7 @@ def reconcile(now: datetime | None = None) -> dict[str, int]:
     if any(repaired.values()):
         log.info("reconciled", **repaired)
         crash_point("reconcile.before_commit")
+        transaction.on_commit(lambda: crash_point("reconcile.committed"))
     return repaired
 
 
