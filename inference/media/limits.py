@@ -18,8 +18,10 @@ class MediaLimits:
     # its reference pictures needs about 1 GiB; an hour of 1080p about 1200 seconds.
     memory_bytes: int = 3072 * MEBIBYTE
     cpu_seconds: int = 12 * 3600
-    # No message for so long means that the file leads the decoder nowhere.
+    # So much work without a message, in processor seconds, means that the file leads the decoder
+    # nowhere; so much time without one and without that work, that the machine has none to give.
     silence_seconds: int = 60
+    stalled_seconds: int = 240
 
     def to_mapping(self) -> dict[str, int]:
         return asdict(self)

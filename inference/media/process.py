@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from inference.media import wire
 from inference.media.limits import MediaLimits
 
 DYING_SECONDS = 5
+GLANCE_SECONDS = 0.5  # between two looks at what a silent process does
 LOOK_AT_PATH = "Look at the path."
 
 T = TypeVar("T")
@@ -52,7 +54,8 @@ class MediaProcess:
     """A sandboxed process that opens one file for one task; leaving the block ends it.
 
     Read its messages in order. Each read raises the error that the process reports, MediaTimeout
-    when it says nothing for `limits.silence_seconds`, DamagedMedia when it dies of the file.
+    when it works for `limits.silence_seconds` without a word, EngineFault when it says nothing for
+    `stalled_seconds` and doesn't work either, DamagedMedia when it dies of the file.
     """
 
     def __init__(
@@ -143,16 +146,43 @@ class MediaProcess:
         return data
 
     def fill(self, view: memoryview) -> None:
-        """Fill the buffer from the pipe, waiting at most `silence_seconds` for each piece."""
+        """Fill the buffer from the pipe, waiting for each piece as long as the limits allow."""
         while view:
-            if not select.select([self._pipe], [], [], self.limits.silence_seconds)[0]:
-                raise errors.MediaTimeout(
-                    f"Reading the file made no headway for {self.limits.silence_seconds} seconds."
-                )
+            self._wait()
             count = os.readv(self._pipe, [view])
             if count == 0:
                 raise self._died()
             view = view[count:]
+
+    def _wait(self) -> None:
+        """Until there is something to read, which the end of the process is, too."""
+        since, before = time.monotonic(), None
+        while not select.select([self._pipe], [], [], GLANCE_SECONDS)[0]:
+            worked = self._worked()
+            before = worked if before is None else before
+            if worked - before >= self.limits.silence_seconds:
+                raise errors.MediaTimeout(
+                    f"Reading the file made no headway in {self.limits.silence_seconds} seconds"
+                    " of work."
+                )
+            waited = time.monotonic() - since
+            if waited >= self.limits.stalled_seconds:
+                raise errors.EngineFault(
+                    f"In {waited:.0f} seconds the media process could work for"
+                    f" {worked - before:.0f} only.",
+                    hint="The machine has too much to do, or a disk that does not answer.",
+                )
+
+    def _worked(self) -> float:
+        """Processor seconds of the process so far, on all its threads; by the clock where the
+        system doesn't say."""
+        try:
+            told = Path(f"/proc/{self._process.pid}/stat").read_text("utf-8")
+        except OSError:
+            return time.monotonic()
+        # After the name, which may hold anything: the 14th and 15th field of proc(5).
+        user, system = told.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def _died(self) -> errors.EngineError:
         try:

@@ -239,9 +239,3 @@ def test_sound_has_no_picture(tmp_path):
     path = clips.sound(tmp_path / "a.wav")
     with pytest.raises(errors.NoVideo), open_frames(path, 1):
         pass
-
-
-def test_a_file_that_keeps_the_decoder_busy_is_given_up(tmp_path):
-    path = clips.film(tmp_path / "a.mp4", clips.numbered(5))
-    with pytest.raises(errors.MediaTimeout):
-        probe(path, limits=MediaLimits(silence_seconds=0))

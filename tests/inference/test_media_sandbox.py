@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from inference import errors
-from inference.media import MediaLimits, open_frames, probe
+from inference.media import MediaLimits, open_frames, probe, process
+from inference.media.child import beat
+from inference.media.process import MediaProcess
 from tests.inference import clips
 
 ROOT = Path(__file__).parents[2]
@@ -101,6 +103,39 @@ def test_a_kill_from_outside_is_not_the_files_fault(tmp_path):
         with pytest.raises(errors.EngineFault, match="killed"):
             for _ in frames:
                 pass
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """Start a media process that does this in place of what it should, and never says a word."""
+
+    def silent(does, limits):
+        monkeypatch.setattr(process, "BOOT", does)
+        with MediaProcess({"cpu_seconds": 60}, source=__file__, limits=limits) as running:
+            running.header("end")
+
+    return silent
+
+
+def test_work_without_a_word_is_the_files_fault(silent):
+    with pytest.raises(errors.MediaTimeout, match="1 seconds of work"):
+        silent("while True: pass", MediaLimits(silence_seconds=1, stalled_seconds=60))
+
+
+def test_a_machine_that_lets_it_do_nothing_is_not_the_files_fault(silent):
+    with pytest.raises(errors.EngineFault, match="could work for 0 only"):
+        silent("import time; time.sleep(60)", MediaLimits(silence_seconds=1, stalled_seconds=2))
+
+
+def test_reading_that_gives_nothing_out_tells_by_time_that_it_goes_on(monkeypatch):
+    said, now = [], [0.0]
+    monkeypatch.setattr(beat.wire, "send", lambda _, header: said.append(now[0]))
+    monkeypatch.setattr(beat.time, "monotonic", lambda: now[0])
+    tell = beat.Beat()
+    for second in range(0, 50, 4):
+        now[0] = second / 10
+        tell()
+    assert said == [1.2, 2.4, 3.6, 4.8]
 
 
 def test_more_memory_than_allowed_is_refused(tmp_path):

@@ -11,6 +11,7 @@ from av.container import InputContainer, OutputContainer
 
 from inference.media import wire
 from inference.media.child import opening, probing
+from inference.media.child.beat import Beat
 from inference.media.child.refusals import Refused
 from inference.media.child.upright import Upright
 from inference.media.info import MediaInfo
@@ -22,7 +23,6 @@ POSTER_SIDE, POSTER_QUALITY = 1280, 3
 POSTER_SECONDS = Fraction(1)
 PREVIEW_LINES, PREVIEW_CRF = 720, 24
 MILLISECOND = Fraction(1, 1000)
-BEAT_FRAMES = 25
 
 
 def preview(request: dict[str, Any], limits: MediaLimits) -> None:
@@ -69,11 +69,10 @@ def write_film(container: InputContainer, limits: MediaLimits, fd: int, info: Me
         io.FileIO(fd, "r+b", closefd=False) as file,
         av.open(file, "w", format="mp4") as out,
     ):
-        film = Film(out, info)
-        for count, frame in enumerate(_decoded(container, streams)):
+        film, beat = Film(out, info), Beat()
+        for frame in _decoded(container, streams):
             film.add(frame, _seconds(frame, container))
-            if count % BEAT_FRAMES == 0:
-                wire.send(REPLY, {"kind": "beat"})
+            beat()
         film.finish()
 
 

@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import av
 
-from inference.media import wire
 from inference.media.child import opening
+from inference.media.child.beat import Beat
 from inference.media.child.decoding import Decoding
 from inference.media.child.refusals import Refused
 from inference.media.child.upright import Upright
@@ -20,8 +20,6 @@ from inference.media.pictures import Plane
 # decoded from the key frame before it, and given out from its end.
 STRETCH_BYTES = 96 * MEBIBYTE
 MIN_STRETCH, MAX_STRETCH = 8, 64
-BEAT_PACKETS = 100
-REPLY = 1
 # How far before a stretch the second try at a seek begins: open groups of pictures reach back.
 SECOND_TRY_FRAMES = 300
 
@@ -36,7 +34,7 @@ class Reel:
     limits: MediaLimits
     stamps: list[int | None] = field(default_factory=list)
     unreadable: int = 0
-    _packets: int = 0
+    _beat: Beat = field(default_factory=Beat)
 
     def forwards(self) -> Iterator[av.VideoFrame]:
         """All frames from the first; the first pass also notes their times and what was lost."""
@@ -105,12 +103,6 @@ class Reel:
                 if exposure.time is not None and exposure.time >= last:
                     break
         return found
-
-    def _beat(self) -> None:
-        """Tell the parent now and then that decoding goes on while no frame is given out."""
-        self._packets += 1
-        if self._packets % BEAT_PACKETS == 0:
-            wire.send(REPLY, {"kind": "beat"})
 
 
 def _taken(stretch: Callable[[], dict[int, list[Plane]]], number: int) -> list[Plane]:
