@@ -39,7 +39,7 @@ class Service:
     def create(self, name: str, attributes: dict[str, str]) -> Queue:
         fifo = attributes.get("FifoQueue") == "true"
         if fifo != name.endswith(".fifo"):
-            raise invalid("The name of a FIFO queue can only include ... and must end with .fifo")
+            raise invalid("The name of a FIFO queue, and of no other, must end with .fifo.")
         made = (FifoQueue if fifo else Queue)(name, attributes)
         with self.lock:
             there = self.queues.setdefault(name, made)
