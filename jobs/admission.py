@@ -4,8 +4,11 @@ So SQS holds nothing but work that can run, and never two messages of one lane i
 """
 
 import heapq
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -47,14 +50,16 @@ WITH RECURSIVE waiting AS (
     ) held
     WHERE cardinality(held.lanes) < limits.jobs_at_once
 )
-SELECT room.tenant_id, room.jobs_at_once, room.lanes, next.since,
+SELECT room.tenant_id, room.jobs_at_once, room.lanes, next.jobs, next.since,
     (room.not_begun * %(a_video)s
         + coalesce(ended.seconds, 0) + coalesce(running.seconds, 0))::float
 FROM room
 CROSS JOIN LATERAL (
-    SELECT coalesce(queued_at, created_at) AS since FROM jobs_job
-    WHERE tenant_id = room.tenant_id AND state = 'queued' AND lane IS NULL
-    ORDER BY priority DESC, queued_at, id LIMIT 1
+    SELECT count(*) AS jobs, min(since) AS since FROM (
+        SELECT coalesce(queued_at, created_at) AS since FROM jobs_job
+        WHERE tenant_id = room.tenant_id AND state = 'queued' AND lane IS NULL
+        ORDER BY priority DESC, queued_at, id LIMIT room.jobs_at_once - cardinality(room.lanes)
+    ) first_ones
 ) next
 CROSS JOIN LATERAL (
     SELECT sum(extract(epoch FROM ended_at - greatest(started_at, %(since)s))) AS seconds
@@ -67,12 +72,23 @@ CROSS JOIN LATERAL (
     FROM jobs_attempt WHERE tenant_id = room.tenant_id AND ended_at IS NULL
 ) running
 """
+# Of each tenant so many, those that others have locked passed over.
+PICK = """
+SELECT job.id FROM unnest(%s::uuid[], %s::int[]) AS turn (tenant_id, jobs)
+CROSS JOIN LATERAL (
+    SELECT id FROM jobs_job
+    WHERE tenant_id = turn.tenant_id AND state = 'queued' AND lane IS NULL
+    ORDER BY priority DESC, queued_at, id LIMIT turn.jobs FOR UPDATE SKIP LOCKED
+) job
+"""
+
+Place = tuple[UUID, int]  # a tenant and a lane of it that is free
 
 
 @dataclass(order=True)
 class Turn:
     """A tenant that may have a job begun. Who had least work lately goes first, in seconds, and
-    among equals whose next job waits longest."""
+    among equals whose jobs wait longest. lanes: the free ones, no more than it has jobs for."""
 
     had: float
     since: datetime
@@ -89,35 +105,45 @@ def admit(now: datetime | None = None) -> int:
     """
     if not _try_lock():
         return 0
-    admitted, turns = 0, _turns(now or database_now())
-    while turns and admitted < BATCH:
+    places = list(islice(_places(_turns(now or database_now())), BATCH))
+    jobs = _filled(places) if places else []
+    if jobs:
+        lifecycle.dispatch_all(jobs)
+        transaction.on_commit(lambda: crash_point("admission.committed"))
+        crash_point("admission.before_commit")
+    return len(jobs)
+
+
+def _places(turns: list[Turn]) -> Iterator[Place]:
+    """One after the other; turns: a heap."""
+    while turns:
         turn = heapq.heappop(turns)
-        if not _admit_one(turn):
-            continue
-        admitted += 1
+        yield turn.tenant_id, turn.lanes.pop(0)
         turn.had += A_VIDEO_SECONDS
         if turn.lanes:
             heapq.heappush(turns, turn)
-    if admitted:
-        transaction.on_commit(lambda: crash_point("admission.committed"))
-        crash_point("admission.before_commit")
-    return admitted
 
 
-def _admit_one(turn: Turn) -> bool:
-    job = (
-        Job.objects.waiting()
-        .filter(tenant_id=turn.tenant_id)
-        .order_by("-priority", "queued_at", "id")
-        .select_for_update(skip_locked=True)
-        .first()
-    )
-    if job is None:
-        return False
-    job.lane = turn.lanes.pop(0)
-    job.save(update_fields=["lane"])
-    lifecycle.dispatch(job)
-    return True
+def _filled(places: list[Place]) -> list[Job]:
+    """The jobs that get them, locked. Fewer than places where others have jobs in hand just now."""
+    wanted = Counter(tenant_id for tenant_id, _ in places)
+    with connection.cursor() as cursor:
+        cursor.execute(PICK, [list(wanted), list(wanted.values())])
+        ids = [row[0] for row in cursor.fetchall()]
+    picked = Job.objects.in_bulk(ids)
+    in_line: dict[UUID, deque[Job]] = defaultdict(deque)
+    for job_id in ids:
+        in_line[picked[job_id].tenant_id].append(picked[job_id])
+    return [
+        _given(in_line[tenant_id].popleft(), lane)
+        for tenant_id, lane in places
+        if in_line[tenant_id]
+    ]
+
+
+def _given(job: Job, lane: int) -> Job:
+    job.lane = lane
+    return job
 
 
 def _turns(now: datetime) -> list[Turn]:
@@ -130,10 +156,12 @@ def _turns(now: datetime) -> list[Turn]:
     return turns
 
 
-def _turn(tenant_id: UUID, at_once: int, taken: Any, since: datetime, had: float) -> Turn:
+def _turn(
+    tenant_id: UUID, at_once: int, taken: list[int], jobs: int, since: datetime, had: float
+) -> Turn:
     # Lanes above a limit that was lowered count too, until their jobs have ended.
-    free = sorted(set(range(at_once)) - set(taken))[: at_once - len(taken)]
-    return Turn(had, since, tenant_id, free)
+    room = min(at_once - len(taken), jobs)
+    return Turn(had, since, tenant_id, sorted(set(range(at_once)) - set(taken))[:room])
 
 
 def _try_lock() -> bool:

@@ -79,10 +79,11 @@ def message(
     )
 
 
-def notify() -> None:
-    """Wake the dispatcher when the transaction commits. PostgreSQL folds repeated ones into one."""
+def notify(timer: str = "") -> None:
+    """Wake the dispatcher when the transaction commits; with a timer's name, to run that as well
+    before its time. PostgreSQL folds repeated ones into one."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, timer])
 
 
 def prune(older_than: timedelta = timedelta(days=7)) -> int:

@@ -9,7 +9,7 @@ its fence: computed twice perhaps, recorded once.
 """
 
 from jobs.lifecycle.attempts import Beat, StoredSegment, beat, claim, record_segments
-from jobs.lifecycle.dispatching import dispatch
+from jobs.lifecycle.dispatching import dispatch, dispatch_all
 from jobs.lifecycle.endings import fail, finish_cancel, give_up_on, release, succeed
 from jobs.lifecycle.moving import MAX_ATTEMPTS
 from jobs.lifecycle.retrying import retry
@@ -28,6 +28,7 @@ __all__ = [
     "cancel",
     "claim",
     "dispatch",
+    "dispatch_all",
     "expire",
     "fail",
     "finish_cancel",

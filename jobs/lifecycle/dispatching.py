@@ -1,24 +1,38 @@
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
 
 from jobs.clock import database_now
 from jobs.models import Job
-from messaging.outbox import enqueue
+from messaging.models import OutboxMessage
+from messaging.outbox import enqueue_all, message
 
 
-@transaction.atomic
 def dispatch(job: Job, *, after_seconds: float = 0) -> None:
     """Send a queued job, which holds a lane, to the workers; once more under a new number.
 
     The caller has the job's lock. The number is part of the queue's deduplication id: a second
     sending within its five minutes would be swallowed otherwise.
     """
-    job.dispatch_number += 1
-    job.dispatched_at = database_now()
-    job.save(update_fields=["dispatch_number", "dispatched_at"])
+    dispatch_all([job], after_seconds=after_seconds)
+
+
+@transaction.atomic
+def dispatch_all(jobs: Sequence[Job], *, after_seconds: float = 0) -> None:
+    """The same for many, in as many statements as for one. Saves their lanes as well."""
+    now = database_now()
+    for job in jobs:
+        job.dispatch_number += 1
+        job.dispatched_at = now
+    Job.objects.bulk_update(jobs, ["lane", "dispatch_number", "dispatched_at"])
+    enqueue_all([_wake_up(job, after_seconds) for job in jobs])
+
+
+def _wake_up(job: Job, after_seconds: float) -> OutboxMessage:
+    assert job.dispatched_at is not None
     ids = {"job_id": job.id, "tenant_id": job.tenant_id, "dispatch": job.dispatch_number}
-    enqueue(
+    return message(
         "lipsync",
         ids,
         queue="lipsync",

@@ -173,15 +173,13 @@ def test_a_turn_that_breaks_has_admitted_nothing(acme, monkeypatch):
     with acting_for(acme.id):
         for _ in range(2):
             a_queued_job()
-    dispatch, seen = lifecycle.dispatch, []
+    dispatch_all = lifecycle.dispatch_all
 
-    def breaks_at_the_second(job):
-        seen.append(job)
-        if len(seen) == 2:
-            raise RuntimeError("the power went")
-        dispatch(job)
+    def breaks_once_all_is_written(jobs):
+        dispatch_all(jobs)
+        raise RuntimeError("the power went")
 
-    monkeypatch.setattr(lifecycle, "dispatch", breaks_at_the_second)
+    monkeypatch.setattr(lifecycle, "dispatch_all", breaks_once_all_is_written)
     with pytest.raises(RuntimeError):
         run_admission()
     assert sent_to_workers() == []
