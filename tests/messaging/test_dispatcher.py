@@ -7,7 +7,7 @@ from django.db import connection
 
 from messaging.dispatcher import LOCK, Dispatcher, own_connection
 from messaging.models import TimerRun
-from messaging.outbox import enqueue
+from messaging.outbox import enqueue, notify
 from messaging.sending import operating
 from messaging.timers import Clock
 from messaging.timers import run as run_timer
@@ -112,3 +112,31 @@ def test_a_tenant_cannot_read_or_move_the_timers():
     assert run_timer("tick", 60, TICK)
     with connection.cursor() as cursor, pytest.raises(Exception, match="permission denied"):
         cursor.execute("UPDATE messaging_timerrun SET started_at = now()")
+
+
+def test_a_timer_that_was_woken_runs_long_before_its_interval_is_over(start):
+    dispatcher = start(("tick", 600, TICK), ("tock", 600, TICK))
+    eventually(lambda: len(ran) == 2)
+    with operating("test"):
+        notify("tick")
+    eventually(lambda: len(ran) == 3)
+    assert dispatcher.clock.seconds_to_next() > 500  # and the other waits for its time
+
+
+def test_a_timer_that_nobody_has_is_not_woken(start):
+    dispatcher = start(("tick", 600, TICK))
+    eventually(lambda: ran)
+    dispatcher.clock.wake("another")
+    dispatcher.clock.wake("")
+    assert dispatcher.clock.seconds_to_next() > 500
+
+
+def test_reasons_that_come_together_wake_a_timer_once(monkeypatch):
+    clock = Clock([("tick", 600, TICK)])
+    clock.run_due()
+    monkeypatch.setattr("messaging.timers.WOKEN_SECONDS", 0.0)
+    clock.wake("tick")
+    clock.wake("tick")
+    clock.run_due()
+    clock.run_due()
+    assert ran == ["tick", "tick"]

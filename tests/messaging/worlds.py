@@ -26,6 +26,7 @@ class World:
     kind = ""
     longest_pause_seconds = 0.0
     look_seconds = 0  # how long a receive waits before nothing counts as nothing
+    counting_seconds = 0.0  # until a change shows in the counts
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -82,6 +83,7 @@ class Aws(World):
     kind = "aws"
     longest_pause_seconds = 400
     look_seconds = 3
+    counting_seconds = 60
 
 
 class SqsQueue:
@@ -133,6 +135,7 @@ class SqsQueue:
 
     def counts(self) -> tuple[int, int, int]:
         """Visible, in flight, delayed."""
+        self.world.pass_time(self.world.counting_seconds)
         name = "ApproximateNumberOfMessages"
         names = [name, f"{name}NotVisible", f"{name}Delayed"]
         told = self._attributes(*names)
