@@ -96,8 +96,8 @@ class Dispatcher:
     def _wait(self, connection: psycopg.Connection) -> None:
         """Until something was written, a timer is due, or a second is over: a retry may be due."""
         timeout = min(LONGEST_WAIT_SECONDS, self.clock.seconds_to_next())
-        for _ in connection.notifies(timeout=timeout, stop_after=1):
-            pass
+        for told in connection.notifies(timeout=timeout, stop_after=1):
+            self.clock.wake(told.payload)
 
 
 @contextmanager

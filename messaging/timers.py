@@ -1,7 +1,8 @@
 """The clock of the whole system: settings.TIMERS, run by whichever dispatcher leads."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import structlog
@@ -26,6 +27,8 @@ RETURNING name
 """
 # A wake-up that comes a little early would else wait for a whole interval more.
 SLACK = 0.95
+# Between two runs of a timer that was woken before its time: a burst of reasons is one reason.
+WOKEN_SECONDS = 0.1
 
 
 def ages(now: datetime) -> dict[str, float]:
@@ -42,17 +45,30 @@ class Clock:
 
     def __init__(self, timers: Sequence[Timer] | None = None) -> None:
         self.timers = settings.TIMERS if timers is None else timers
-        self._due = {name: 0.0 for name, _, _ in self.timers}
+        self._began = {name: -math.inf for name, _, _ in self.timers}
+        self._woken: set[str] = set()
+
+    def wake(self, name: str) -> None:
+        """Something was written that this timer looks for: it need not wait for its interval."""
+        self._woken.add(name)
 
     def run_due(self) -> None:
         """Run each timer whose interval has passed. One that raises is logged; others go on."""
-        for name, interval_seconds, function in self.timers:
-            if time.monotonic() >= self._due[name]:
-                self._due[name] = time.monotonic() + interval_seconds
-                run(name, interval_seconds, function)
+        for name, seconds, function in self._waits():
+            if time.monotonic() >= self._began[name] + seconds:
+                self._began[name] = time.monotonic()
+                self._woken.discard(name)
+                run(name, seconds, function)
 
     def seconds_to_next(self) -> float:
-        return max(0.0, min(self._due.values(), default=1.0) - time.monotonic())
+        ends = (self._began[name] + seconds for name, seconds, _ in self._waits())
+        return max(0.0, min(ends, default=time.monotonic() + 1.0) - time.monotonic())
+
+    def _waits(self) -> Iterator[Timer]:
+        """The timers with what each waits now: its interval, or less where it was woken."""
+        for name, interval_seconds, function in self.timers:
+            least = WOKEN_SECONDS if name in self._woken else interval_seconds
+            yield name, min(least, interval_seconds), function
 
 
 def run(name: str, interval_seconds: float, function: str) -> bool:

@@ -9,6 +9,7 @@ from jobs.errors import StaleAttempt
 from jobs.lifecycle.dispatching import dispatch
 from jobs.lifecycle.transitions import allows
 from jobs.models import Attempt, Job, Outcome, Segment, State
+from messaging.outbox import notify
 from tenants import audit
 
 MAX_ATTEMPTS = 3  # as many as SQS's own receives; a hand-over does not count
@@ -69,6 +70,8 @@ def end_job(job: Job, state: State, operation: str) -> Job:
     Its pieces are nobody's from now on: the worker and the sweeper take their files away.
     """
     assert allows(job.state, state, operation), f"{operation}: {job.state} -> {state}"
+    if job.lane is not None:
+        notify("admission")  # the next one need not wait for the dispatcher's second
     job.finished_at, job.lane, job.state = database_now(), None, state
     job.save()
     Segment.objects.filter(job=job).delete()

@@ -6,6 +6,7 @@ from jobs.clock import database_now
 from jobs.lifecycle.moving import fail_job, locked, move
 from jobs.models import Job, State
 from messaging.crashpoints import crash_point
+from messaging.outbox import notify
 
 
 @transaction.atomic
@@ -16,6 +17,7 @@ def accept_probe(job_id: UUID) -> Job:
         job.queued_at, job.unheard_since, job.dead_letters = database_now(), None, 0
         heard = ("unheard_since", "dead_letters")
         move(job, State.QUEUED, "accept_probe", "queued_at", *heard)
+        notify("admission")
         crash_point("probe.before_commit")
         transaction.on_commit(lambda: crash_point("probe.committed"))
     return job
