@@ -6,6 +6,7 @@ import pytest
 
 from billing.models import UsageRecord
 from jobs import lifecycle
+from jobs.errors import NotClaimable
 from jobs.models import Attempt, Job, Outcome, State
 from messaging.models import OutboxMessage
 from tenants.context import acting_for
@@ -98,7 +99,7 @@ def test_another_tenants_job_cannot_be_canceled(acme, globex):
 def test_another_tenants_job_cannot_be_claimed(acme, globex):
     with acting_for(acme.id):
         job = a_queued_job(lane=0)
-    with acting_for(globex.id), pytest.raises(lifecycle.NotClaimable):
+    with acting_for(globex.id), pytest.raises(NotClaimable):
         claim(job)
 
 
