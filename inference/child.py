@@ -99,7 +99,7 @@ class Child:
                 else:
                     self._take(order)
             except (ValueError, KeyError, TypeError):
-                self._failed(None, BadOption("An order that is no JSON object with op and id."))
+                self._failed(None, _bad_order("An order that is no JSON object with op and id."))
         self._orders.put(None)
         # The parent has gone, or wants this to end: a sync that still runs must not outlive it.
         self._canceled.add("*")
@@ -129,7 +129,7 @@ class Child:
 
         missing = [name for name in ORDER_FIELDS if not isinstance(order.get(name), str)]
         if order.get("op") != "sync" or missing:
-            raise BadOption(f"An order to sync needs {', '.join(ORDER_FIELDS)}.")
+            raise _bad_order(f"An order to sync needs {', '.join(ORDER_FIELDS)}.")
         identity = order["id"]
         result = sync(
             *(Path(order[name]) for name in ("video", "audio", "out")),
@@ -163,15 +163,19 @@ class Child:
             print(json.dumps({"event": event} | facts), file=self._output, flush=True)
 
 
+def _bad_order(told: str) -> BadOption:
+    return BadOption(told, hint="inference/child.py says what an order is.")
+
+
 def _path(name: str, given: object) -> Path | None:
     if given is not None and not isinstance(given, str):
-        raise BadOption(f"The {name} of an order is a path.")
+        raise _bad_order(f"The {name} of an order is a path.")
     return None if given is None else Path(given)
 
 
 def _most_seconds(given: object) -> int | None:
     if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < 1):
-        raise BadOption("The most_seconds of an order is a whole number of seconds from 1 on.")
+        raise _bad_order("The most_seconds of an order is a whole number of seconds from 1 on.")
     return given
 
 
@@ -179,7 +183,7 @@ def _part(given: object) -> tuple[Fraction, Fraction] | None:
     if given is None:
         return None
     if not isinstance(given, list) or len(given) != 2:
-        raise BadOption("The part of an order is [from, to], in seconds.")
+        raise _bad_order("The part of an order is [from, to], in seconds.")
     start, end = (seconds(str(time)) for time in given)
     return start, end
 

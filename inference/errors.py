@@ -74,7 +74,7 @@ class BadOption(Refusal):
     """An option is unknown, of the wrong type, or outside its range."""
 
     code = "bad_option"
-    hint = "See the options' ranges in the documentation."
+    hint = "Correct what is named, or leave it out for its default."
 
 
 class Canceled(EngineError):

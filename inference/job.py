@@ -69,15 +69,25 @@ def anew(shelf: Shelf, recipe: Recipe, part: Seconds) -> Job:
     edit = Edit(*part, recipe.options, recipe.sounds)
     edits = [*earlier.edits, edit]
     if not 0 <= edit.start < edit.end:
-        raise BadOption("The part to make anew must begin at 0 seconds or later, and end later.")
+        raise BadOption(
+            "The part to make anew must begin at 0 seconds or later, and end later.",
+            hint="Give from and to in seconds of the result, such as 4 6.5.",
+        )
     made_of = [(earlier.recipe.options, earlier.recipe.sounds)]
     made_of += [(each.options, each.sounds) for each in earlier.edits]
     for options, sounds in made_of:
         if dict(sounds) != hashes(options):
-            raise BadOption("A speaker's sound of the earlier result is another file by now.")
+            raise BadOption(
+                "A speaker's sound of the earlier result is another file by now.",
+                hint="Put the earlier sound back, or make the whole result anew.",
+            )
     touched = [segment for segment in earlier.segments if edit.touches(*segment.span)]
     if not touched:
-        raise BadOption("The part to make anew lies after the end of the result.")
+        lasts = float(earlier.segments[-1].span[1])
+        raise BadOption(
+            "The part to make anew lies after the end of the result.",
+            hint=f"The result lasts {lasts:.3f} seconds.",
+        )
     first, last = touched[0].number, touched[-1].number
     after = earlier.segments[last + 1 :]
     return Job(

@@ -204,7 +204,8 @@ class StandIn:
 
     def __post_init__(self) -> None:
         if self.name not in TRICKS:
-            raise BadOption(f"The option network is one of {', '.join(TRICKS)}; not {self.name!r}.")
+            told = f"The option network is one of {', '.join(TRICKS)}; not {self.name!r}."
+            raise BadOption(told, hint="Leave it out for the model itself.")
         self.mask = draw_mask(self.resolution)
 
     @property

@@ -1,8 +1,10 @@
 """What a caller may choose about one synchronization, with defaults and ranges."""
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
@@ -134,7 +136,9 @@ class SyncOptions:
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(given) - known)
         if unknown:
-            raise BadOption(f"There is no option called {unknown[0]}.")
+            raise BadOption(
+                f"There is no option called {unknown[0]}.", hint=_meant(unknown[0], known)
+            )
         for name, value in given.items():
             _check_type(name, value)
         values = dict(given)
@@ -168,12 +172,16 @@ class SyncOptions:
         if self.frame_rate not in (None, REFERENCE_RATE):
             raise BadOption(
                 f"The option frame_rate can be {REFERENCE_RATE} or be left out;"
-                f" it is {self.frame_rate}."
+                f" it is {self.frame_rate}.",
+                hint=_default("frame_rate"),
             )
         if self.face_box is not None and min(self.face_box[2:]) < 1:
             raise BadOption("The option face_box must have a width and a height of 1 or more.")
         if self.face is not None and self.face_box is not None:
-            raise BadOption("The options face and face_box exclude each other.")
+            raise BadOption(
+                "The options face and face_box exclude each other.",
+                hint="Leave one of them out: face_box is for a face that no finder sees.",
+            )
         return self
 
 
@@ -238,7 +246,7 @@ def _check_type(name: str, value: object) -> None:
     if name == "face_box" and fits:
         fits = isinstance(value, list | tuple) and _four_whole(value)
     if not fits:
-        raise BadOption(f"The option {name} must be {wanted}, not {value!r}.")
+        raise BadOption(f"The option {name} must be {wanted}, not {value!r}.", hint=_default(name))
 
 
 def _four_whole(value: Sequence[object]) -> bool:
@@ -248,9 +256,29 @@ def _four_whole(value: Sequence[object]) -> bool:
 def _check_range(name: str, value: float, limits: tuple[float, float]) -> None:
     low, high = limits
     if not isfinite(value) or not low <= value <= high:
-        raise BadOption(f"The option {name} must lie between {low} and {high}; it is {value}.")
+        raise BadOption(
+            f"The option {name} must lie between {low} and {high}; it is {value}.",
+            hint=_default(name),
+        )
 
 
 def _check_word(name: str, value: str, words: Sequence[str]) -> None:
     if value not in words:
-        raise BadOption(f"The option {name} is one of {', '.join(words)}; it is {value!r}.")
+        near = get_close_matches(value, words, n=1)
+        raise BadOption(
+            f"The option {name} is one of {', '.join(words)}; it is {value!r}.",
+            hint=f"Did you mean {near[0]}?" if near else _default(name),
+        )
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(known))}."
+
+
+def _default(name: str) -> str:
+    """What to do where a value isn't worth correcting."""
+    default = getattr(SyncOptions, name)
+    if default is None:
+        return f"Without {name} the engine decides by the video."
+    return f"Without {name} it is {json.dumps(default)}."

@@ -123,7 +123,10 @@ class Run:
     ) -> SyncResult:
         encoding_of(self.options).check()
         if part is not None and segments is None:
-            raise BadOption("To make a part anew, name the folder with the earlier segments.")
+            raise BadOption(
+                "To make a part anew, name the folder with the earlier segments.",
+                hint="It is the one that was given as segments (--segments) for the whole result.",
+            )
         self._tell("probe", 0, 1)
         with self.watch("probe"):
             check_inputs(video, audio, [Path(path) for path in sounds_of(self.options)])

@@ -25,6 +25,7 @@ from inference.result import sha256_of
 
 VERSION = 2  # 1 had nothing of the source, and another way to 25 frames a second
 SEGMENT_SECONDS = 10
+MAKE_WHOLE = "Make the whole result into this folder first, then the part."
 # What decides which frames there are and how they are coded: it can't differ within one result.
 COMMON_OPTIONS = ("length", "frame_rate", "codec", "quality", "exact_size")
 
@@ -200,7 +201,10 @@ class Shelf:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise BadOption(f"Another run is working in {self.folder}.") from None
+                raise BadOption(
+                    f"Another run is working in {self.folder}.",
+                    hint="Wait until it is done, or name another folder.",
+                ) from None
             yield  # a process that can't be forked is a BlockingIOError, too
         finally:
             os.close(handle)
@@ -222,13 +226,14 @@ class Shelf:
         ending = _read(self._ending)
         frames = segments[-1].first + segments[-1].frames if segments else 0
         if not segments or ending.get("frames") != frames:
-            raise BadOption(f"{self.folder} has no whole earlier result.")
+            raise BadOption(f"{self.folder} has no whole earlier result.", hint=MAKE_WHOLE)
         try:
             # Of the piece made last, whose files lie where that run found them.
             base = Recipe.from_mapping(segments[-1].recipe)
             edits = [Edit.from_mapping(edit) for edit in ending["edits"]]
         except (TypeError, KeyError, ValueError, BadOption):
-            raise BadOption(f"{self.folder} has no earlier result that can be read.") from None
+            told = f"{self.folder} has no earlier result that can be read."
+            raise BadOption(told, hint=MAKE_WHOLE) from None
         # All that reach into a piece, and no other: a run without them may have been stopped here.
         known = all(
             [json.dumps(edit) for edit in each.edits]
@@ -236,11 +241,13 @@ class Shelf:
             for each in segments
         )
         if not known or not all(_alike(segment.recipe, segments[0].recipe) for segment in segments):
-            raise BadOption(f"The pieces in {self.folder} belong to several results.")
+            told = f"The pieces in {self.folder} belong to several results."
+            raise BadOption(told, hint=MAKE_WHOLE)
         if base.common() != recipe.common():
             raise BadOption(
                 f"The earlier result in {self.folder} was made from other files, with another model"
-                f" or device, or with another value of {', '.join(COMMON_OPTIONS)}."
+                f" or device, or with another value of {', '.join(COMMON_OPTIONS)}.",
+                hint="Give what the earlier result was made with; the rest may differ in the part.",
             )
         return Earlier(segments, base, edits)
 

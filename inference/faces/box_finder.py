@@ -23,7 +23,8 @@ class BoxFinder:
         if width < MIN_WIDTH or height < MIN_HEIGHT:
             raise BadOption(
                 f"The option face_box must be at least {MIN_WIDTH} x {MIN_HEIGHT} pixels large;"
-                f" it is {width:g} x {height:g}."
+                f" it is {width:g} x {height:g}.",
+                hint="It goes from hairline to chin and from ear to ear.",
             )
         points = np.array([x, y]) + POINTS * np.array([width, height])
         self._face = Face((x, y, x + width, y + height), 1.0, points)
@@ -33,7 +34,8 @@ class BoxFinder:
         if inside(self._face.box, width, height) < 0.5:
             raise BadOption(
                 f"The option face_box lies outside of the picture, which has {width} x {height}"
-                " pixels."
+                " pixels.",
+                hint="Its numbers are x, y, width and height in pixels of the upright picture.",
             )
         return [self._face]
 

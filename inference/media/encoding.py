@@ -54,7 +54,8 @@ class Encoding:
     def check(self) -> "Encoding":
         """Return self. Raises BadOption, or EngineFault where this FFmpeg lacks the encoder."""
         if self.codec is not None and self.codec not in ENCODERS:
-            raise errors.BadOption(f"The codec is one of {', '.join(ENCODERS)}; not {self.codec}.")
+            told = f"The codec is one of {', '.join(ENCODERS)}; not {self.codec}."
+            raise errors.BadOption(told, hint="Without codec it goes by the source's depth.")
         low, high = QUALITY_RANGE
         if self.quality is not None and not low <= self.quality <= high:
             raise errors.BadOption(

@@ -141,3 +141,24 @@ def test_a_wrong_type_or_name_is_refused_by_name(given):
 def test_options_need_no_network_library():
     program = "import sys, inference.options; assert not {'torch', 'cv2'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"step": 20}, "Did you mean steps?"),
+        ({"color_macth": True}, "Did you mean color_match?"),
+        ({"wibble": 1}, "There are codec, color_match, "),
+        ({"steps": 5}, "Without steps it is 20."),
+        ({"guidance": 9}, "Without guidance it is 1.5."),
+        ({"seed": "x"}, "Without seed it is 1247."),
+        ({"length": "vidoe"}, "Did you mean video?"),
+        ({"length": "xyz"}, 'Without length it is "audio".'),
+        ({"codec": "vp9"}, "Without codec the engine decides by the video."),
+        ({"face": 0, "face_box": [0, 0, 60, 60]}, "Leave one of them out"),
+    ],
+)
+def test_a_wrong_option_says_what_would_be_right(given, hint):
+    with pytest.raises(BadOption) as told:
+        SyncOptions.from_mapping(given).check()
+    assert told.value.hint.startswith(hint)
