@@ -96,7 +96,7 @@ class JobShape(serializers.Serializer):
 
 
 def links_of(job: Job) -> dict[str, str]:
-    return {name: address(f"api-{name}", job.id) for name in JobLinks().fields}
+    return {name: address(f"api-{name}", job.id) for name in JobLinks().get_fields()}
 
 
 class JobPage(serializers.Serializer):
