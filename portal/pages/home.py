@@ -12,8 +12,7 @@ from django.views.decorators.http import require_GET
 from jobs.models import State
 from portal.pages import media, usage
 from portal.pages.entry import MemberRequest, for_tenant
-from portal.pages.jobs import announce, jobs_in, poll_seconds
-from portal.pages.showing import ShownJob
+from portal.pages.jobs import announce, jobs_in, poll_seconds, rows_of
 from tenants.models import Role
 from tenants.people import MAY_SEE_JOBS, MAY_SEE_USAGE
 
@@ -43,7 +42,7 @@ def latest(request: MemberRequest) -> HttpResponse:
 
 
 def latest_context() -> dict[str, Any]:
-    shown = [ShownJob(job) for job in jobs_in(State.values)[:LATEST]]
+    shown = rows_of(jobs_in(State.values)[:LATEST])
     return {
         "jobs": shown,
         "poll_url": reverse("portal:latest"),

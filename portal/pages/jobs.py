@@ -49,9 +49,7 @@ def listing(request: MemberRequest) -> HttpResponse:
 
 
 def list_context(chosen: str, page: Page) -> dict[str, Any]:
-    found = list(page)
-    waits = waiting.waits_of(found)
-    shown = [ShownJob(job, wait=waits[job.id]) for job in found]
+    shown = rows_of(page)
     return {
         "jobs": shown,
         "page": page,
@@ -64,6 +62,12 @@ def list_context(chosen: str, page: Page) -> dict[str, Any]:
         "announce": announce(shown),
         "has_sample": media.has_sample(),
     }
+
+
+def rows_of(jobs: Iterable[Job]) -> list[ShownJob]:
+    found = list(jobs)
+    waits = waiting.waits_of(found)
+    return [ShownJob(job, wait=waits[job.id]) for job in found]
 
 
 def jobs_in(states: Iterable[str]) -> QuerySet[Job]:

@@ -92,7 +92,8 @@ def test_a_job_and_its_row_say_when_the_result_may_be_there(studio, make_job):
     assert re.search(
         r"The result is expected (about|between) ", studio.browser.get(page_of(job)).text
     )
-    assert re.search(r"Ready (about|between) \d\d:\d\d", studio.browser.get("/jobs/").text)
+    for page in ("/jobs/", reverse("portal:home")):
+        assert re.search(r"Ready (about|between) \d\d:\d\d", studio.browser.get(page).text)
 
 
 def test_where_little_is_known_no_time_is_promised(studio, make_job):
