@@ -1,0 +1,75 @@
+"""What the dispatcher asks every second can be answered by the index that was made for it.
+
+Whether PostgreSQL prefers it is a question of numbers, and benchmarks/jobs.py asks it; here scans
+of whole tables are out of the question, so a condition that no longer fits its index shows.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from jobs import admission, dispatches, reconciling, reports
+from jobs.models import Job
+from messaging import sending
+from tenants.context import acting_for, as_operator
+from tests import making
+
+INDEX = re.compile(r"Index (?:Only )?Scan (?:Backward )?(?:using|on) (\w+)")
+ADMISSION = {"jobs_in_line_for_a_lane", "one_job_a_lane", "attempts_by_their_end"}
+
+
+def indexes_of(work: Callable[[], Any]) -> set[str]:
+    """The indexes in the plans of all that the work reads, scans of whole tables apart."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip().startswith(("SELECT", "WITH")):
+            asked.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        work()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        lines = [line for sql, params in asked for line in _plan(cursor, sql, params)]
+    return {name for line in lines for name in INDEX.findall(line)}
+
+
+def _plan(cursor: Any, sql: str, params: Any) -> list[str]:
+    cursor.execute(f"EXPLAIN {sql}", params)
+    return [line for (line,) in cursor.fetchall()]
+
+
+@pytest.mark.parametrize(
+    ("work", "wanted"),
+    [
+        (admission.admit, ADMISSION),
+        (
+            reconciling.reconcile,
+            {"dispatches_unheard", "probes_unheard", "deadlines_that_may_pass"},
+        ),
+        (sending._claim, {"outbox_due"}),
+        (reports.demand, {"jobs_in_line_for_a_lane", "one_job_a_lane"}),
+    ],
+    ids=["admission", "reconciler", "outbox", "metrics"],
+)
+def test_a_turn_of_the_dispatcher_finds_its_rows_by_their_index(acme, work, wanted):
+    with as_operator("look at plans"):
+        assert wanted <= indexes_of(work)
+
+
+def test_the_messages_of_a_job_are_found_by_its_id(acme):
+    with acting_for(acme.id):
+        job = making.a_queued_job()
+    with as_operator("look at plans"):
+        found = indexes_of(lambda: list(dispatches.of(job).order_by()))
+    assert found == {"messages_of_a_job"}
+
+
+def test_a_submission_counts_what_is_unfinished_and_nothing_else(acme):
+    with acting_for(acme.id):
+        found = indexes_of(Job.objects.unfinished().count)
+    assert found == {"jobs_unfinished_by_tenant"}
