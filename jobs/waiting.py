@@ -9,15 +9,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import Count, F, OuterRef, Subquery
 from django.utils import timezone
 
-from jobs import forecasting
-from jobs.forecasting import Finish, Kind, Lanes, Line, Span
-from jobs.models import Job, State, Upload
-from messaging.models import OutboxMessage
-from tenants.models import Limits
+from jobs import forecasting, lines
+from jobs.forecasting import Finish, Kind, Line, Span
+from jobs.models import Job, State
 
 NOBODY = timedelta(minutes=1)  # an idle worker would have taken a job by then
 
@@ -46,16 +42,6 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.RETRY_PAUSE: "Something on our side went wrong; the next try comes after a pause.",
     Reason.TENANT_SUSPENDED: "The account is suspended: no job is begun until that is over.",
 }
-
-# In the order in which admission takes them.
-PLACES = """
-SELECT id, place FROM (
-    SELECT id, row_number() OVER (
-        PARTITION BY tenant_id ORDER BY priority DESC, queued_at, id
-    ) AS place
-    FROM jobs_job WHERE state = 'queued' AND lane IS NULL AND tenant_id = ANY(%s)
-) line WHERE id = ANY(%s)
-"""
 
 
 @dataclass(frozen=True)
@@ -90,13 +76,13 @@ class _Seen:
         waiting = [job for job in jobs if job.state == State.QUEUED and job.lane is None]
         sent = [job for job in jobs if job.state == State.QUEUED and job.lane is not None]
         timed = [job for job in jobs if job.state != State.VALIDATING]
-        self.limits = _limits({job.tenant_id for job in waiting})
-        self.places = _places(waiting)
-        self.pauses = _pauses(sent, now)
+        self.limits = lines.limits({job.tenant_id for job in waiting})
+        self.places = lines.places(waiting)
+        self.pauses = lines.pauses(sent, now)
         self.paces: Mapping[Kind, Span] = {}
         if timed:
             self.paces = forecasting.paces(map(forecasting.kind_of, timed))
-        self.lengths = _lengths(timed) if self.paces else {}
+        self.lengths = lines.lengths(timed) if self.paces else {}
         self.line = forecasting.line() if self.paces and waiting + sent else Line(0, 0, None)
         moments = [job.dispatched_at for job in sent if job.dispatched_at]
         self.ahead = forecasting.ahead(moments) if self.paces and moments else {}
@@ -137,51 +123,3 @@ class _Seen:
         gpu = forecasting.wait_for_gpu(self.ahead.get(sent, 0), self.line)
         pause = (due - self.now).total_seconds() if due else 0
         return gpu and Span(gpu.low + pause, gpu.high + pause)
-
-
-@dataclass(frozen=True)
-class _Limits:
-    suspended: bool
-    lanes: Lanes
-
-
-def _limits(tenants: set[UUID]) -> dict[UUID, _Limits]:
-    if not tenants:
-        return {}
-    held = Job.objects.filter(tenant_id=OuterRef("tenant_id"), lane__isnull=False).order_by()
-    taken = held.values("tenant_id").annotate(jobs=Count("id")).values("jobs")
-    rows = Limits.objects.filter(tenant_id__in=tenants).annotate(
-        suspended_at=F("tenant__suspended_at"), taken=Subquery(taken)
-    )
-    return {
-        row.tenant_id: _Limits(
-            row.suspended_at is not None, Lanes(row.jobs_at_once, row.taken or 0)
-        )
-        for row in rows
-    }
-
-
-def _places(waiting: Sequence[Job]) -> dict[UUID, int]:
-    if not waiting:
-        return {}
-    tenants = list({job.tenant_id for job in waiting})
-    with connection.cursor() as cursor:
-        cursor.execute(PLACES, [tenants, [job.id for job in waiting]])
-        return dict(cursor.fetchall())
-
-
-def _pauses(sent: Sequence[Job], now: datetime) -> dict[UUID, datetime]:
-    """Until when nothing is sent, of those whose message is for later."""
-    if not sent:
-        return {}
-    named = {f"{job.id}/{job.dispatch_number}": job.id for job in sent}
-    later = OutboxMessage.objects.filter(sent_at=None, not_before__gt=now, dedup_id__in=named)
-    pairs = later.values_list("dedup_id", "not_before")
-    return {named[dedup]: due for dedup, due in pairs if dedup and due}
-
-
-def _lengths(jobs: Sequence[Job]) -> dict[UUID, float]:
-    """Seconds, by upload, as the probe saw them."""
-    uploads = {upload for job in jobs for upload in (job.video_id, job.audio_id)}
-    found = Upload.objects.filter(id__in=uploads, media_info__duration_seconds__isnull=False)
-    return dict(found.values_list("id", "media_info__duration_seconds"))
