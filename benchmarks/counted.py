@@ -24,17 +24,17 @@ EVENTS = re.compile(
     r"|sent_again)|model_process_killed|segments_fetched)\b"
 )
 
-Breaks = dict[UUID | str, list[str]]
+Breaks = dict[str, list[str]]  # by a job's id, or by what does not add up
 
 
 def breaks(accepted: Iterable[UUID]) -> Breaks:
     """Each job that broke the promise, with what is wrong; and sums that don't agree."""
-    wrong: Breaks = dict(promise.broken_everywhere())
+    wrong = {str(job_id): told for job_id, told in promise.broken_everywhere().items()}
     known = set(_ids())
     for job_id in set(accepted) - known:
-        wrong[job_id] = ["It was accepted and is lost."]
+        wrong[str(job_id)] = ["It was accepted and is lost."]
     for job_id in known - set(accepted):
-        wrong.setdefault(job_id, []).append("Nobody was told that it was accepted.")
+        wrong.setdefault(str(job_id), []).append("Nobody was told that it was accepted.")
     wrong |= _sums(len(set(accepted)))
     return wrong
 

@@ -5,25 +5,16 @@ without asking triggers and foreign keys. So a new column is right here without 
 of it.
 """
 
-from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
 
 import psycopg
-from django.core.files.base import ContentFile
 
+from benchmarks.patterns import Patterns, make_patterns, store_inputs
 from benchmarks.stage import Stage
-from jobs import admission, lifecycle, submission
-from jobs.models import Upload
-from jobs.storage import inputs
-from tenants import keys, people
-from tenants.context import acting_for, as_operator
-from tenants.models import Tenant
-from tests import database, making
-from tests.jobs.results import KEY, RESULT
+from tests import database
 
 LANES = 2  # of each tenant, as Limits has it by default
-BYTES = b"the stub looks at no picture" * 99
 
 # {new} are the columns in which a copy differs. uuidv7(interval): as old as the job is.
 COPY = """
@@ -61,56 +52,18 @@ SENT = {
 }
 
 
-@dataclass(frozen=True)
-class Patterns:
-    """A job of each kind, of a tenant called Pattern."""
-
-    tenant: UUID
-    waiting: UUID
-    dispatched: UUID
-    ended: UUID
-
-
 def set_up(stage: Stage, *, tenants: int, history: int, sizes: list[int]) -> dict[int, str]:
     """A database for each number of waiting jobs, by name; the inputs of all lie in the storage."""
     patterns = make_patterns()
     with stage.superuser(database.NAME) as connection:
         Crowd(connection, patterns, tenants).settle(history)
-    _store_inputs()
+    store_inputs()
     names = {size: f"crowd_{size}" for size in sizes}
     for size, name in names.items():
         stage.copy(name)
         with stage.superuser(name) as connection:
             Crowd(connection, patterns, tenants).wait(size)
     return names
-
-
-def make_patterns() -> Patterns:
-    with as_operator("make a benchmark's patterns"):
-        tenant = people.create_tenant("Pattern")
-    with acting_for(tenant.id):
-        keys.create("a benchmark's")
-        files = {f"{kind}_id": making.an_upload(kind).id for kind in ("video", "audio")}
-    ended, dispatched, waiting = (_queued(tenant, files) for _ in range(3))
-    with as_operator("give the patterns lanes"):
-        admission.admit()  # two lanes: the first two
-    with acting_for(tenant.id):
-        attempt = lifecycle.claim(ended, worker="a benchmark", lease=60)
-        lifecycle.succeed(attempt.id, fence=attempt.fence, result=RESULT, output_key=KEY)
-    return Patterns(tenant.id, waiting, dispatched, ended)
-
-
-def _queued(tenant: Tenant, files: dict[str, UUID]) -> UUID:
-    with acting_for(tenant.id):
-        job, _ = submission.submit(**files, options={}, submitted_by="a benchmark")
-        return lifecycle.accept_probe(job.id).id
-
-
-def _store_inputs() -> None:
-    with as_operator("list a benchmark's inputs"):
-        found = list(Upload.objects.values_list("key", flat=True))
-    for key in found:
-        inputs().save(key, ContentFile(BYTES))
 
 
 class Crowd:
@@ -193,7 +146,7 @@ class Crowd:
         columns = ", ".join(f"'{name}', {value}" for name, value in new.items())
         query = COPY.format(table=table, rows=rows, new=columns, of=of)
         everything = {"tenants": self.tenants, **vars(self.patterns), **told}
-        self.connection.execute(query.encode(), everything)  # type: ignore[arg-type]
+        self.connection.execute(query.encode(), everything)
 
 
 def free_lanes(connection: psycopg.Connection, tenants: range) -> None:

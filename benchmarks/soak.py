@@ -141,7 +141,7 @@ def told(soak: Soak, breaks: counted.Breaks, home: Path) -> Report:
     for name, number in sorted(counted.events(home).items()):
         report.add(f"  {name}", str(number), "in the logs")
     report.add("jobs that broke the promise", str(len(breaks)))
-    report.figures["breaks"] = {str(job): wrong for job, wrong in breaks.items()}
+    report.figures["breaks"] = breaks
     return report
 
 

@@ -3,7 +3,9 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
@@ -92,7 +94,7 @@ class Engine:
         caller, times = self.house.caller(""), []
         for number, job_id in waiting:
             caller.key = key(number)
-            times.append(timed(lambda job_id=job_id: caller.ask("GET", f"/status/{job_id}")))
+            times.append(timed(partial(caller.ask, "GET", f"/status/{job_id}")))
         return {"a status read": median(times)}
 
     def scrapes(self) -> Figures:
@@ -118,7 +120,7 @@ class Engine:
     def throughput(self, turn: int, turns: int) -> Figures:
         """Jobs a second while more wait than the workers can do; the first ones don't count. Each
         of the turns frees the lanes of other tenants."""
-        begun = self.connection.execute("SELECT now()").fetchone()[0]
+        begun = self._one("SELECT now()")
         tenants = len(self.tenants) // turns
         free_lanes(self.connection, range(turn * tenants, (turn + 1) * tenants))
         skipped = self.amounts.jobs // 5
@@ -146,7 +148,12 @@ class Engine:
 
     def _has_ended(self, job_id: UUID) -> bool:
         query = "SELECT finished_at IS NOT NULL FROM jobs_job WHERE id = %s"
-        return bool(self.connection.execute(query, [job_id]).fetchone()[0])
+        return bool(self._one(query, job_id))
+
+    def _one(self, query: LiteralString, *told: object) -> Any:
+        row = self.connection.execute(query, told).fetchone()
+        assert row is not None
+        return row[0]
 
     def _ends(self, since: object) -> list[float]:
         return [float(end) for (end,) in self.connection.execute(ENDS, [since])]

@@ -110,20 +110,20 @@ def test_the_count_finds_a_second_usage_record(delivered, acme):
             occurred_at=delivered.created_at,
         )
     found = counted.breaks([delivered.id])
-    assert delivered.id in found
+    assert str(delivered.id) in found
     assert found["usage"] == ["2 usage records, 1 jobs succeeded."]
 
 
 def test_the_count_finds_a_job_that_was_lost_and_one_that_nobody_was_told_of(delivered):
     lost = delivered.video_id  # an id that no job has
     found = counted.breaks([lost])
-    assert found[lost] == ["It was accepted and is lost."]
-    assert found[delivered.id] == ["Nobody was told that it was accepted."]
+    assert found[str(lost)] == ["It was accepted and is lost."]
+    assert found[str(delivered.id)] == ["Nobody was told that it was accepted."]
 
 
 def test_the_count_finds_a_job_that_never_ended(acme):
     with acting_for(acme.id):
         job = making.a_queued_job()
     found = counted.breaks([job.id])
-    assert "The job is queued." in found[job.id]
+    assert "The job is queued." in found[str(job.id)]
     assert found["jobs"] == ["1 were accepted, 0 have ended."]
