@@ -309,6 +309,8 @@ class Engine(RuleBasedStateMachine):
                 elif attempt := live.first():
                     lifecycle.fail(attempt.id, fence=attempt.fence, **FAULT)
             self.reconcile()
+            if row(job).is_final:
+                return
 
     @rule(pick=anyone, in_hand=st.booleans(), noticed=st.booleans())
     def a_deadline_passes(self, pick: int, in_hand: bool, noticed: bool) -> None:

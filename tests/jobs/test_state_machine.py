@@ -13,7 +13,7 @@ from tests.jobs.interleaving import Engine
 # No shrinking in the daily run: a story of forty lines can be read as it is.
 DAILY = settings(
     max_examples=40,
-    stateful_step_count=40,
+    stateful_step_count=25,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
@@ -38,6 +38,7 @@ def play(how: settings) -> tuple[Counter, Counter]:
     return moves, outcomes
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("db", "shelves")
 def test_in_every_order_a_job_ends_once_and_is_billed_once():
     moves, outcomes = play(DAILY)
