@@ -18,7 +18,7 @@ from uuid import UUID
 
 from billing.models import UsageRecord
 from jobs.models import TERMINAL, Attempt, Job, State
-from jobs.storage import bucket_of, is_folder, outputs, result_key
+from jobs.storage import bucket_of, is_folder, outputs
 from jobs.usage import OUTPUT_SECONDS
 from messaging.models import OutboxMessage
 from tenants.context import as_operator
@@ -131,7 +131,7 @@ def _result(kept: Kept) -> Iterable[str]:
             yield "It has a result without having succeeded."
         return
     won = [attempt for attempt in kept.attempts if attempt.outcome == "succeeded"]
-    if job.result_key not in [result_key(job.tenant_id, job.id, one.id) for one in won]:
+    if job.result_key not in [f"{job.tenant_id}/{job.id}/{one.id}.mp4" for one in won]:
         yield f"The result {job.result_key} is not that of the attempt that succeeded."
     if job.result_key not in kept.objects:
         yield "The result is not in the storage."

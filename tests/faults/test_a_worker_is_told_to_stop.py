@@ -84,20 +84,21 @@ def test_during_a_long_poll_takes_no_job_any_more(house, submit):
     assert (job.state, outcomes(job)) == ("succeeded", ["succeeded"])
 
 
-def test_a_spot_notice_and_a_deploy_of_all_workers_burn_none_of_a_jobs_attempts(house, busy):
+def test_a_deploy_after_the_other_burns_none_of_a_jobs_attempts(house, busy):
+    """Three times handed over, once lost: that is one strike, and the job goes on."""
     worker, job = busy()
-    for _ in range(4):
+    for environment in ({}, {}, BRIEF):
         assert worker.terminate() == 0
         claims = job.attempts
-        worker = house.start("gpu-worker")
+        worker = house.start("gpu-worker", **environment)
         until(lambda claims=claims: job.attempts > claims, "the next worker has it")
         until(lambda: job.percent > 5, "and is at work")
-    worker.ask_to_end()
+    worker.kill()
     house.plan()
     house.start("gpu-worker")
     until(job.has_ended, "the job ends")
     assert promise.settled(job.id, house.queues) == []
-    assert (job.state, outcomes(job)) == ("succeeded", ["released"] * 5 + ["succeeded"])
+    assert (job.state, outcomes(job)) == ("succeeded", ["released"] * 3 + ["lost", "succeeded"])
 
 
 def outcomes(job):

@@ -1,10 +1,11 @@
-"""A parent whose children have all libraries loaded: a process of the product in 0.3 s, not in 2.
+"""A parent whose children have everything loaded: a process of the product in 0.1 s, not in 2.
 
     python -m tests.faults.warm
 
-It loads libraries only, nothing of ours and no settings: those read the environment, which each
-child gets anew. Requests come as lines of JSON, answers go as lines. It has no threads, so a fork
-is a clean one; and it reaps a child only when asked, so no process id is used twice meanwhile.
+Loaded are libraries and the apps; a child reads the settings anew, for its own environment. What
+takes settings when it is imported, broker and actors, is left to the child. Requests come as lines
+of JSON, answers go as lines. It has no threads, so a fork is a clean one; and it reaps a child only
+when asked, so no process id is used twice meanwhile.
 """
 
 import importlib
@@ -14,6 +15,10 @@ import runpy
 import signal
 import sys
 from typing import Any
+
+import django
+from django.conf import Settings, settings
+from django.db import connections
 
 from portal.embedded.account import PR_SET_PDEATHSIG, prctl
 
@@ -43,6 +48,32 @@ LIBRARIES = (
     "uuid_utils.compat",
 )
 
+OURS = ("jobs.worker", "jobs.probing", "jobs.previews", "jobs.sweeping", "jobs.dead_letters")
+OURS += ("jobs.admission", "jobs.reconciling", "messaging.dispatcher")
+FROM_SETTINGS = ("jobs.actors", "portal.worker")
+SETTINGS = ("portal.settings", "tests.faults.settings")
+
+
+def load() -> None:
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    django.setup()
+    for module in OURS:
+        importlib.import_module(module)
+    assert not sys.modules.keys() & FROM_SETTINGS
+
+
+def read_settings() -> None:
+    """As the environment says by now; nobody has a connection or a storage yet."""
+    for module in SETTINGS:
+        importlib.reload(sys.modules[module])
+    settings._wrapped = Settings(SETTINGS[-1])
+    connections._settings = None  # what Django has read of DATABASES by itself
+    connections.__dict__.pop("settings", None)
+    for alias in settings.DATABASES:
+        if hasattr(connections._connections, alias):
+            del connections[alias]
+
 
 def serve() -> dict[str, Any] | None:
     """Answer requests until the input ends; in a new child, what it has to become."""
@@ -65,6 +96,7 @@ def become(request: dict[str, Any]) -> None:
     _write_to(request["log"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    read_settings()
     first, *rest = request["arguments"]
     if first == "-m":
         sys.argv = rest
@@ -93,8 +125,7 @@ def _say(answer: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    for library in LIBRARIES:
-        importlib.import_module(library)
+    load()
     _say({"ready": True})
     if ordered := serve():
         become(ordered)
