@@ -26,11 +26,17 @@ from tests.jobs.results import RESULT
 OF_THIS_RUN = ("VISEME_HOME", "VISEME_TEST_HOME", "VISEME_TEST_WORKER", "VISEME_MODE")
 
 
-def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run(name: str, *arguments: object, seconds: float = 240) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key not in OF_THIS_RUN}
     command = [sys.executable, "-m", f"benchmarks.{name}", *map(str, arguments)]
     return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
     )
 
 
@@ -43,6 +49,14 @@ def test_a_small_soak_loses_no_job_and_does_none_twice(tmp_path: Path):
     assert (rows["accepted jobs"], rows["jobs that broke the promise"]) == ("40", "0")
     assert rows["usage records"] == rows["succeeded"]
     assert int(rows["attempts"]) >= int(rows["succeeded"])
+
+
+@pytest.mark.faults
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_soak_of_minutes_with_a_seed_of_its_own_breaks_no_promise():
+    done = run("soak", "--jobs", 1000, "--workers", 4, seconds=800)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]  # the seed stands there
 
 
 @pytest.mark.faults
