@@ -3,36 +3,13 @@ is none.
 
     bin/run python -m tests.faults.breaks [WORD ...]     # all, or those whose name holds a word
 
-It works on a copy of the tree, one break at a time, runs the named tests and says whether each of
-them failed; minutes for all. That the list still fits the code, test_breaks.py looks at each time.
+Minutes for all (tests/faults/breaking.py). That the list still fits the code, test_breaks.py looks
+at each time.
 """
 
-import os
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
-import time
-from dataclasses import dataclass
-from pathlib import Path
 
-from portal.environment import ROOT
-
-LEFT_OUT = shutil.ignore_patterns(".viseme", ".git", ".*_cache", "__pycache__", "bundle*.zip")
-PATIENCE = {"FAULTS_PATIENCE_SECONDS": "15"}  # what a broken product never does is waited for
-
-
-@dataclass(frozen=True)
-class Break:
-    """`old` stands in `file` exactly once; with `new` instead, every one of `tests` fails."""
-
-    guard: str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...]
-
+from tests.faults.breaking import Break, main
 
 KILLED = "tests/faults/test_killed_at_every_point.py"
 STOPPED = "tests/faults/test_stopped_at_every_point.py"
@@ -258,49 +235,5 @@ BREAKS = (
 )
 
 
-def main(words: list[str]) -> int:
-    chosen = [one for one in BREAKS if not words or any(word in one.guard for word in words)]
-    missed = 0
-    with tempfile.TemporaryDirectory(prefix="viseme-breaks-") as folder:
-        tree = Path(folder) / "tree"
-        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
-        for one in chosen:
-            begun = time.monotonic()
-            passed = _survivors(one, tree)
-            missed += bool(passed)
-            found = "NOT MISSED" if passed else f"missed by {len(one.tests)}"
-            print(f"{found:12} {time.monotonic() - begun:5.0f} s  {one.guard}", flush=True)
-            for test in passed:
-                print(f"    passes without it: {test}", flush=True)
-    print(f"{len(chosen) - missed} of {len(chosen)} guards are missed when they are taken out")
-    return bool(missed)
-
-
-def _survivors(one: Break, tree: Path) -> list[str]:
-    """The break's tests that do not fail in the broken tree."""
-    file = tree / one.file
-    whole = file.read_text()
-    file.write_text(whole.replace(one.old, one.new))
-    try:
-        failed = _failed(one.tests, tree)
-    finally:
-        file.write_text(whole)
-    return [test for test in one.tests if not any(_is_of(line, test) for line in failed)]
-
-
-def _failed(tests: tuple[str, ...], tree: Path) -> set[str]:
-    """What pytest says of each test that failed or broke."""
-    command = [sys.executable, "-m", "pytest", "-n", "0", "--tb=no", "-rfE", *tests]
-    environment = {**os.environ, **PATIENCE, "VISEME_HOME": str(tree / ".viseme")}
-    environment.pop("VISEME_TESTS", None)
-    ran = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
-    return set(re.findall(r"^(?:FAILED|ERROR) (\S+::[^\s\[]+(?:\[\S+\])?)", ran.stdout, re.M))
-
-
-def _is_of(line: str, test: str) -> bool:
-    """A test of several parameters fails if one of them does."""
-    return line == test or line.startswith(f"{test}[")
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(BREAKS, sys.argv[1:]))
