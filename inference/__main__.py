@@ -6,6 +6,7 @@ the input was refused; 1: something of ours failed, or a golden did; both with `
 
 import argparse
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ from inference.progress import Meter
 from inference.threads import wait_asleep
 
 DONE, OUR_FAULT, REFUSED = 0, 1, 2
-INTERRUPTED = 130
+INTERRUPTED, UNHEARD = 128 + signal.SIGINT, 128 + signal.SIGPIPE
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,17 +39,30 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         given = parser().parse_args(arguments)
         code: int = given.command(given)
+        sys.stdout.flush()
     except EngineError as error:
+        if isinstance(error.__cause__, BrokenPipeError):
+            return _unheard()
         hint = f" {error.hint}" if error.hint else ""
         print(f"{error.code}: {error}{hint}", file=sys.stderr)
         return REFUSED if error.refusal else OUR_FAULT
     except KeyboardInterrupt:
         print("canceled: Stopped; no result was written.", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        return _unheard()
     except OSError as error:
         print(f"engine_fault: {error.strerror}: {error.filename}", file=sys.stderr)
         return OUR_FAULT
     return code
+
+
+def _unheard() -> int:
+    """Whoever read what is said has gone, as `head` does: no error, and nobody to tell of it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())  # or Python says at its end what it could not write
+    return UNHEARD
 
 
 def _stop(*_: object) -> NoReturn:

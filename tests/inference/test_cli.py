@@ -262,6 +262,24 @@ def test_the_model_is_loaded_only_where_it_is_wanted(engine, pair, tmp_path):
         assert "loading the model" not in engine("sync", *pair, out, "--network", network).stderr
 
 
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_reader_that_has_gone_ends_the_command_quietly(pair, tmp_path, closed):
+    """As `probe FILE | head -5` does; and who shows progress may go, too."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, closed: writing}
+    arguments = (
+        ["probe", "--no-faces", pair[0]]
+        if closed == "stdout"
+        else ["sync", *pair, tmp_path / "out.mp4", "--network", "identity"]
+    )
+    done = subprocess.run(**command(*arguments), **pipes, timeout=120, check=False)
+    os.close(writing)
+    assert done.returncode == 141
+    assert not (done.stdout or done.stderr)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_in_the_middle_it_leaves_nothing(engine, pair, bundle, tmp_path, monkeypatch, how):
     paint = LatentSync.paint
