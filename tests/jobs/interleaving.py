@@ -163,9 +163,9 @@ class Engine(RuleBasedStateMachine):
             assert replayed == (new.id in self.seen.jobs)
             self.jobs += [] if replayed else [Told(new.id, job.tenant_id)]
 
-    @rule(pick=anyone)
-    def cancel(self, pick: int) -> None:
-        job = self.job(pick)
+    @rule(pick=anyone, in_hand=st.booleans())
+    def cancel(self, pick: int, in_hand: bool) -> None:
+        job = self.job(pick, in_hand=in_hand)
         too_late = row(job).state in (State.SUCCEEDED, State.FAILED)
         try:
             with acting_for(job.tenant_id):
@@ -275,14 +275,17 @@ class Engine(RuleBasedStateMachine):
             if hand:
                 deliver(hand)
 
-    @rule(pick=anyone)
-    def stop_because_of_a_cancel(self, pick: int) -> None:
-        """A worker that has heard of one, before or after it lost the job."""
-        with self.heard(pick) as hand:
-            if hand is None:
-                return
-            lifecycle.cancel(hand.job.id, by="a test")
-            lifecycle.finish_cancel(hand.id, fence=hand.fence)
+    @rule(pick=anyone, at_once=st.booleans())
+    def a_worker_hears_of_a_cancel(self, pick: int, at_once: bool) -> None:
+        """Before or after it has lost the job. Not at once: something else may come first."""
+        if not any(promised.is_alive(self.seen, hand.id) for hand in self.hands):
+            return
+        job = self.job(pick, in_hand=True)
+        with acting_for(job.tenant_id):
+            lifecycle.cancel(job.id, by="a test")
+        for hand in [hand for hand in self.hands if hand.job == job and at_once]:
+            with heard(hand):
+                lifecycle.finish_cancel(hand.id, fence=hand.fence)
 
     # --- time, and the queue ----------------------------------------------------------------------
 
@@ -400,8 +403,6 @@ def heard(hand: Hand) -> Iterator[None]:
             yield
     except StaleAttempt:
         assert not alive, "a living attempt was refused"
-    except NotCancelable:
-        assert not alive, "a living attempt's job has ended"
     else:
         assert alive, "a dead attempt was heard"
 
