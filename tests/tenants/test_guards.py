@@ -42,6 +42,7 @@ def test_the_guards_know_the_tables_they_guard():
         "jobs_upload",
         "jobs_job",
         "jobs_attempt",
+        "jobs_segment",
         "billing_usagerecord",
         "messaging_outboxmessage",
     }
