@@ -3,6 +3,7 @@
 from itertools import permutations
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
 from django.db.utils import DatabaseError
 from django.utils import timezone
@@ -74,3 +75,18 @@ def test_the_diagram_names_each_pair_of_states_once_and_every_move_of_it():
         told = line.partition(": ")[2].split(", ")
         named = [m.operation for m in TRANSITIONS if (m.before, m.after) == (before, after)]
         assert sorted(told) == sorted(named)
+
+
+def test_the_command_prints_what_the_page_shows(capsys):
+    call_command("diagram")
+    assert capsys.readouterr().out.strip() == diagram.drawn()
+
+
+def test_the_command_writes_it_between_the_marks_and_nothing_else(tmp_path, monkeypatch):
+    page = tmp_path / "jobs.md"
+    page.write_text(f"# Before\n\n{diagram.BEGIN}\noutdated\n{diagram.END}\n\nAfter.\n")
+    monkeypatch.setattr("jobs.management.commands.diagram.PAGE", page)
+    call_command("diagram", write=True)
+    written = page.read_text()
+    assert written.startswith("# Before\n") and written.endswith("After.\n")
+    assert diagram.drawn() in written and "outdated" not in written
