@@ -44,6 +44,9 @@ SET tcp_keepalives_interval = 5;
 SET tcp_keepalives_count = 3;
 SET idle_session_timeout = '{seconds:.0f}s';
 """
+# How a lost connection shows. The last: PostgreSQL ended it while this process slept in a
+# transaction, as one does whose machine was paused.
+LOST = (psycopg.OperationalError, db.OperationalError, db.InterfaceError, db.InternalError)
 
 
 class Dispatcher:
@@ -59,7 +62,7 @@ class Dispatcher:
         while not self.stop.is_set():
             try:
                 self.turn()
-            except (psycopg.OperationalError, db.OperationalError, db.InterfaceError) as problem:
+            except LOST as problem:
                 log.warning("dispatcher_turn_ended", problem=str(problem).strip())
                 db.close_old_connections()
                 self.stop.wait(STANDBY_SECONDS)

@@ -1,6 +1,7 @@
 """One leader, and no harm in two."""
 
 import threading
+import time
 
 import pytest
 from django.db import connection
@@ -8,7 +9,7 @@ from django.db import connection
 from messaging.dispatcher import LOCK, Dispatcher, own_connection
 from messaging.models import TimerRun
 from messaging.outbox import enqueue, notify
-from messaging.sending import operating
+from messaging.sending import operating, send_due
 from messaging.timers import Clock
 from messaging.timers import run as run_timer
 from tests.messaging.sqs import eventually
@@ -92,6 +93,31 @@ def test_a_lost_connection_ends_the_turn_and_another_turn_begins(start, queue):
     assert dispatcher.leading.wait(5)
     write()
     eventually(lambda: queue.size == 1)
+
+
+def test_a_leader_that_slept_in_a_transaction_leads_again(start, queue, monkeypatch):
+    """Its machine was paused; PostgreSQL has ended the session meanwhile."""
+    naps = iter([True])
+
+    def sleepy(broker):
+        if next(naps, False):
+            with operating("fall asleep"), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+                time.sleep(0.3)
+                cursor.execute("SELECT 1")
+        return send_due(broker)
+
+    monkeypatch.setattr("messaging.dispatcher.send_due", sleepy)
+    start()
+    write()
+    eventually(lambda: queue.size == 1)
+
+
+def test_the_server_ends_the_session_of_a_leader_that_is_gone(settings):
+    settings.LEADER_LOST_SECONDS = 7
+    names = ("idle_session_timeout", "tcp_keepalives_idle", "tcp_keepalives_count")
+    with own_connection() as own:
+        assert [own.execute(f"SHOW {name}").fetchone()[0] for name in names] == ["7s", "5", "3"]
 
 
 def test_a_timer_runs_once_for_two_leaders():
