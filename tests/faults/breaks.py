@@ -106,6 +106,28 @@ BREAKS = (
         (f"{KILLED}::test_a_dispatcher_dies_while_it_sends[outbox.claimed]",),
     ),
     Break(
+        "a dispatcher whose session was ended leads again",
+        "messaging/dispatcher.py",
+        "except LOST as problem:",
+        "except psycopg.OperationalError as problem:",
+        (
+            "tests/messaging/test_dispatcher.py"
+            "::test_a_leader_that_slept_in_a_transaction_leads_again",
+        ),
+    ),
+    Break(
+        "PostgreSQL ends the session of a leader that hangs",
+        "messaging/dispatcher.py",
+        "SET idle_session_timeout = '{seconds:.0f}s';",
+        "SELECT '{seconds:.0f}s';",
+        (
+            "tests/faults/test_a_dispatcher_dies.py"
+            "::test_a_leader_that_hangs_is_followed_by_another",
+            "tests/messaging/test_dispatcher.py"
+            "::test_the_server_ends_the_session_of_a_leader_that_is_gone",
+        ),
+    ),
+    Break(
         "leases are the database's time",
         "jobs/clock.py",
         "now: datetime = cursor.fetchone()[0]",
