@@ -108,6 +108,12 @@ def _mark_all_sent() -> None:
         cursor.execute("UPDATE messaging_outboxmessage SET sent_at = now()")
 
 
+@pytest.mark.parametrize("name", counted.EVENTS)
+def test_each_event_that_the_count_looks_for_stands_in_the_product(name):
+    files = (path for part in ("jobs", "messaging") for path in (ROOT / part).rglob("*.py"))
+    assert any(f'"{name}"' in path.read_text() for path in files)
+
+
 def test_the_count_finds_nothing_wrong_with_a_job_that_went_well(delivered):
     assert counted.breaks([delivered.id]) == {}
 
