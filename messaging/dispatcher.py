@@ -79,7 +79,8 @@ class Dispatcher:
                 self.stop.wait(STANDBY_SECONDS)
 
     def sweep(self) -> int:
-        """What a leader does each time it wakes: timers, then whatever is due in the outbox."""
+        """What a leader does each time it wakes: timers, then what is due in the outbox; how many
+        messages were sent. As long as it is any, more may be due."""
         self.clock.run_due()
         return send_due(self.broker)
 
@@ -90,15 +91,15 @@ class Dispatcher:
         try:
             while not self.stop.is_set():
                 connection.execute("SELECT 1")  # still the leader: the lock lives on it
-                self.sweep()
+                sent = self.sweep()
                 db.close_old_connections()
-                self._wait(connection)
+                self._wait(connection, 0.0 if sent else LONGEST_WAIT_SECONDS)
         finally:
             self.leading.clear()
 
-    def _wait(self, connection: psycopg.Connection) -> None:
+    def _wait(self, connection: psycopg.Connection, longest: float) -> None:
         """Until something was written, a timer is due, or a second is over: a retry may be due."""
-        timeout = min(LONGEST_WAIT_SECONDS, self.clock.seconds_to_next())
+        timeout = min(longest, self.clock.seconds_to_next())
         for told in connection.notifies(timeout=timeout, stop_after=1):
             self.clock.wake(told.payload)
 

@@ -1,5 +1,6 @@
 """From outbox rows to SQS: claim, send, mark. Runs as the operator; see `operating`."""
 
+import time
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 BATCH = 20
 CLAIM = timedelta(seconds=60)  # longer than a batch takes, even when each call times out once
 LONGEST_BACK_OFF_SECONDS = 300
+TURN_SECONDS = 1.0  # whoever sends runs the timers too, however much there is to send
+THROTTLED = {"RequestThrottled", "Throttling", "ThrottlingException", "OverLimit"}
 
 
 def operating(reason: str) -> AbstractContextManager[None]:
@@ -32,22 +35,34 @@ def operating(reason: str) -> AbstractContextManager[None]:
 
 
 def send_due(broker: Broker) -> int:
-    """Send every message that is due; how many were sent.
+    """Send what is due, for about TURN_SECONDS; how many were sent, 0 when none can be just now.
 
     No call to SQS happens inside a transaction. A process that dies between sending and marking
     leaves a row that is sent again after its claim has run out, with the same deduplication id.
     """
-    sent = 0
-    while batch := _claim():
-        for position, message in enumerate(batch):
-            try:
-                sent += _send(broker, message)
-            except BotoCoreError as problem:
-                # Not reached at all: each of the others would cost a timeout to learn the same.
-                _record_failure(message, problem)
-                _give_back(batch[position + 1 :])
-                return sent
+    until, sent = time.monotonic() + TURN_SECONDS, 0
+    while time.monotonic() < until and (batch := _claim()):
+        tried, count = _send_batch(broker, batch, until)
+        sent += count
+        if tried < len(batch):
+            _give_back(batch[tried:])
+            break
     return sent
+
+
+def _send_batch(broker: Broker, batch: list[OutboxMessage], until: float) -> tuple[int, int]:
+    """How many were tried before the time was up or SQS was found to be away, and how many sent."""
+    sent = 0
+    for position, message in enumerate(batch):
+        if time.monotonic() >= until:
+            return position, sent
+        try:
+            sent += _send(broker, message)
+        except (BotoCoreError, ClientError) as problem:
+            # Each of the others would cost a timeout, or three tries, to learn the same.
+            _record_failure(message, problem)
+            return position + 1, sent
+    return len(batch), sent
 
 
 def take_over() -> int:
@@ -96,6 +111,8 @@ def _send(broker: Broker, message: OutboxMessage) -> bool:
             dedup_id=message.dedup_id,
         )
     except (ClientError, UnknownQueue) as problem:
+        if isinstance(problem, ClientError) and _is_away(problem):
+            raise
         _record_failure(message, problem)
         return False
     crash_point("outbox.sent")
@@ -105,6 +122,12 @@ def _send(broker: Broker, message: OutboxMessage) -> bool:
         )
     crash_point("outbox.marked")
     return True
+
+
+def _is_away(problem: ClientError) -> bool:
+    """SQS itself does not answer, or not us: no fault of this message."""
+    status = problem.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or problem.response["Error"].get("Code") in THROTTLED
 
 
 def _record_failure(message: OutboxMessage, problem: Exception) -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from messaging.dispatcher import LOCK, Dispatcher, own_connection
-from messaging.models import TimerRun
+from messaging.models import OutboxMessage, TimerRun
 from messaging.outbox import enqueue, notify
 from messaging.sending import operating, send_due
 from messaging.timers import Clock
@@ -147,6 +147,25 @@ def test_a_timer_that_was_woken_runs_long_before_its_interval_is_over(start):
         notify("tick")
     eventually(lambda: len(ran) == 3)
     assert dispatcher.clock.seconds_to_next() > 500  # and the other waits for its time
+
+
+def test_timers_run_while_the_outbox_is_full(start, broker, monkeypatch):
+    """A customer's script submits thousands of jobs, and SQS takes its time."""
+    monkeypatch.setattr("messaging.sending.TURN_SECONDS", 0.1)
+    monkeypatch.setattr(broker, "send", lambda *_, **__: time.sleep(0.02))
+    with operating("test"):
+        for _ in range(200):
+            enqueue("lipsync", {"job_id": 1}, queue="lipsync", tenant_id=None, group="a-lane")
+    start(("tick", 0.2, TICK))
+    eventually(lambda: len(ran) >= 3)
+    with operating("test"):
+        assert OutboxMessage.objects.filter(sent_at=None).exists()  # and it is full yet
+    eventually(nothing_is_left, seconds=60)
+
+
+def nothing_is_left():
+    with operating("test"):
+        return not OutboxMessage.objects.filter(sent_at=None).exists()
 
 
 def test_a_timer_that_nobody_has_is_not_woken(start):

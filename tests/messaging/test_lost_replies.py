@@ -83,6 +83,17 @@ def test_a_throttled_send_is_sent_later(broker, strict, queue):
     assert left.sent_at is None and "RequestThrottled" in left.last_error
 
 
+@pytest.mark.parametrize("error", ["throttled", "503"])
+def test_while_sqs_has_no_time_for_us_one_message_learns_it_for_all(broker, strict, error):
+    strict.fault("SendMessage", error=error, times=None)
+    for number in range(3):
+        write(f"job/{number}")
+    assert send_due(broker) == 0
+    with operating("test"):
+        tries = OutboxMessage.objects.order_by("id").values_list("send_attempts", flat=True)
+        assert list(tries) == [1, 0, 0]
+
+
 def test_a_worker_goes_on_after_the_queue_was_away(broker, strict, queue, start_worker):
     seen = []
     dramatiq.actor(

@@ -16,13 +16,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--once", action="store_true", help="one sweep, leader or not, then end"
+            "--once", action="store_true", help="what is due now, leader or not, then end"
         )
 
     def handle(self, *args: Any, once: bool, **options: Any) -> None:
         dispatcher = Dispatcher(shared())
         if once:
-            self.stdout.write(f"{dispatcher.sweep()} messages sent")
+            self.stdout.write(f"{sum(iter(dispatcher.sweep, 0))} messages sent")
             return
         if settings.MESSAGING_STARTED:
             import_string(settings.MESSAGING_STARTED)()
