@@ -6,6 +6,7 @@ guard test looks for both.
 
 import os
 import signal
+import time
 from collections import Counter
 
 from django.conf import settings
@@ -46,6 +47,7 @@ POINTS = (
     "release.before_commit",
     "release.committed",
 )
+TAKES_EFFECT_SECONDS = 0.1
 HOW = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 _passed: Counter[str] = Counter()
@@ -66,3 +68,5 @@ def crash_point(name: str) -> None:
     _passed[name] += 1
     if _passed[name] == int(turn or 1):
         os.kill(os.getpid(), HOW[os.environ.get("VISEME_CRASH_HOW", "kill")])
+        # Another thread may take the signal; this one would run on for the moment until all stop.
+        time.sleep(TAKES_EFFECT_SECONDS)
