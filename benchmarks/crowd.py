@@ -149,14 +149,12 @@ class Crowd:
         self.connection.execute(query.encode(), everything)
 
 
-def free_lanes(connection: psycopg.Connection, tenants: range) -> None:
-    """The tenants of these numbers may have jobs begun: what held their lanes is canceled."""
+def free_lanes(connection: psycopg.Connection, tenants: int) -> None:
+    """One lane each of the first so many tenants: what held it is canceled."""
     _cancel(
         connection,
-        "lane IS NOT NULL AND tenant_id IN "
-        "(SELECT tenant_id FROM crowd WHERE number >= %s AND number < %s)",
-        tenants.start,
-        tenants.stop,
+        "lane = 0 AND tenant_id IN (SELECT tenant_id FROM crowd WHERE number < %s)",
+        tenants,
     )
 
 

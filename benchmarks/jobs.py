@@ -25,6 +25,7 @@ from benchmarks.running import running, warm
 from benchmarks.stage import Stage, stage
 
 MOST = 1.5
+USED = "crowd_in_use"
 SIZES = (1_000, 10_000, 100_000)
 COUNTS = (turns.SCRAPE, whole_engine.SCRAPE)
 A_SECOND = "a second"  # what is named so should not fall; all other figures are times
@@ -46,7 +47,7 @@ def measure(given: Namespace, folder: Path) -> Report:
                 report.figures["plans"] = plans.show(place, names[max(names)])
             return report
         finally:
-            for name in names.values():
+            for name in (*names.values(), USED):
                 place.drop(name)
 
 
@@ -62,10 +63,12 @@ def whole_engine_of(
     with warm() as parent:
         for turn in range(rounds):
             for size, name in names.items():
-                home = folder / f"{name}-{turn}"
-                with running(home, parent, place.url(name)) as house:
-                    engine = whole_engine.Engine(place, name, house, amounts)
-                    for figure, value in whole_engine.measure(engine, turn, rounds).items():
+                place.copy(USED, of=name)  # what a round leaves behind would be the next one's load
+                with (
+                    running(folder / f"{name}-{turn}", parent, place.url(USED)) as house,
+                    whole_engine.engine(place, USED, house, amounts) as engine,
+                ):
+                    for figure, value in whole_engine.measure(engine).items():
                         found.setdefault(figure, {}).setdefault(size, []).append(value)
     return {
         figure: {size: median(values) for size, values in sizes.items()}

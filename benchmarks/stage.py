@@ -37,13 +37,13 @@ class Stage:
         for alias in ALIASES:
             connections[alias].settings_dict["NAME"] = name
 
-    def copy(self, name: str) -> None:
-        """A copy of the migrated database, with what was put there, in place of an older one."""
+    def copy(self, name: str, of: str = database.NAME) -> None:
+        """A copy of a database (the migrated one) with what was put there, in place of an older."""
         leave()
         self.drop(name)
         copied = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         with self.postgres.connect() as connection:
-            connection.execute(copied.format(sql.Identifier(name), sql.Identifier(database.NAME)))
+            connection.execute(copied.format(sql.Identifier(name), sql.Identifier(of)))
 
     def drop(self, name: str) -> None:
         dropped = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))

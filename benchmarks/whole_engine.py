@@ -1,7 +1,9 @@
 """Submissions, messages, claims and finished jobs, in real processes around one database."""
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -19,6 +21,8 @@ from tests.faults.processes import until
 
 CLIENTS = 4  # threads that submit at the same time
 WORKERS = 2
+FREED = 100  # tenants with one free lane: each end of a job lets another in, however many wait
+PAUSE_SECONDS = 0.3  # longer than the dispatcher rests between two turns of admission
 PATIENCE_SECONDS = 60
 SCRAPE = "a metrics scrape"
 
@@ -56,10 +60,17 @@ Figures = dict[str, float]
 class Engine:
     """One database with its processes; measures in the order of its methods."""
 
-    def __init__(self, stage: Stage, name: str, house: Running, amounts: Amounts) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        name: str,
+        house: Running,
+        amounts: Amounts,
+        connection: psycopg.Connection,
+    ) -> None:
         self.house = house
         self.amounts = amounts
-        self.connection: psycopg.Connection = stage.superuser(name)
+        self.connection = connection
         self.tenants = self.connection.execute(
             "SELECT number, tenant_id, video_id, audio_id FROM crowd ORDER BY number"
         ).fetchall()
@@ -117,12 +128,10 @@ class Engine:
             "claim to result": work,
         }
 
-    def throughput(self, turn: int, turns: int) -> Figures:
-        """Jobs a second while more wait than the workers can do; the first ones don't count. Each
-        of the turns frees the lanes of other tenants."""
+    def throughput(self) -> Figures:
+        """Jobs a second while more wait than the workers can do; the first ones don't count."""
         begun = self._one("SELECT now()")
-        tenants = len(self.tenants) // turns
-        free_lanes(self.connection, range(turn * tenants, (turn + 1) * tenants))
+        free_lanes(self.connection, FREED)
         skipped = self.amounts.jobs // 5
         wanted = self.amounts.jobs + skipped
         until(lambda: len(self._ends(begun)) >= wanted, "they succeed", seconds=PATIENCE_SECONDS)
@@ -144,6 +153,7 @@ class Engine:
             job, _ = submission.submit(**files, options={}, submitted_by=f"benchmark {number}")
             lifecycle.accept_probe(job.id)
         until(lambda: self._has_ended(job.id), "the job ends", seconds=PATIENCE_SECONDS)
+        time.sleep(PAUSE_SECONDS)
         return job.id
 
     def _has_ended(self, job_id: UUID) -> bool:
@@ -159,7 +169,13 @@ class Engine:
         return [float(end) for (end,) in self.connection.execute(ENDS, [since])]
 
 
-def measure(engine: Engine, turn: int, turns: int) -> Figures:
+@contextmanager
+def engine(stage: Stage, name: str, house: Running, amounts: Amounts) -> Iterator[Engine]:
+    with stage.superuser(name) as connection:
+        yield Engine(stage, name, house, amounts, connection)
+
+
+def measure(engine: Engine) -> Figures:
     """All figures of one database; its processes are started as they are needed."""
     house = engine.house
     # A call costs the strict server 0.2 ms of CPU and moto 8.5: with moto, the jobs a second of the
@@ -172,7 +188,7 @@ def measure(engine: Engine, turn: int, turns: int) -> Figures:
     house.start_dispatcher()
     for _ in range(WORKERS):
         house.start("gpu-worker")
-    return found | engine.singles() | engine.scrapes() | engine.throughput(turn, turns)
+    return found | engine.singles() | engine.scrapes() | engine.throughput()
 
 
 def key(number: int) -> str:
