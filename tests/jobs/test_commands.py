@@ -43,6 +43,11 @@ def test_a_job_is_canceled_by_the_end_of_its_id(job, acme):
         assert Job.objects.get().state == State.CANCELED
 
 
+def test_a_job_that_has_ended_is_not_canceled_and_the_command_says_why(failed):
+    with pytest.raises(CommandError, match="failed"):
+        said("jobs", "cancel", failed.short_id)
+
+
 @pytest.mark.parametrize("named", ["x", "ffffffffffff", "%%%%%%%%"])
 def test_an_unknown_job_is_one_sentence(acme, named):
     with pytest.raises(CommandError):

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 
-from jobs import checking, lifecycle, operating, redriving, stuck
+from jobs import checking, operating, redriving, stuck
 from jobs.errors import JobError
 from jobs.failures import OURS
 from jobs.management.naming import found, moment
@@ -81,9 +81,11 @@ class Command(BaseCommand):
 
     def do_cancel(self, given: dict[str, Any]) -> None:
         with as_operator("jobs cancel"):
-            job = lifecycle.cancel(found(given["job"]).id, by="operator")
-        ended = job.state == State.CANCELED
-        self.stdout.write("canceled" if ended else "its worker stops at the next step")
+            job_id = found(given["job"]).id
+        (done,) = operating.cancel_all([job_id], by="operator")
+        if not done.done:
+            raise CommandError(done.did)
+        self.stdout.write(done.did)
 
     def do_check(self, given: dict[str, Any]) -> None:
         with as_operator("jobs check"):
