@@ -17,6 +17,7 @@ from typing import Protocol
 from uuid import UUID
 
 from billing.models import UsageRecord
+from jobs import checking
 from jobs.models import TERMINAL, Attempt, Job, State
 from jobs.storage import bucket_of, is_folder, outputs
 from jobs.usage import OUTPUT_SECONDS
@@ -26,6 +27,7 @@ from tenants.models import AuditEvent
 
 LAST_WORDS = tuple(f"job.{state}" for state in sorted(TERMINAL))
 CHUNK_BYTES = 1 << 20
+CHECK = "manage.py jobs check"
 
 
 class AskedQueue(Protocol):
@@ -62,16 +64,18 @@ def settled(job_id: UUID, queue: AskedQueue, *, seconds: float = 20) -> list[str
     return wrong
 
 
-def broken_everywhere(queue: AskedQueue | None = None) -> dict[UUID, list[str]]:
-    """What is wrong with each job of the whole database; and files and records of no job at all,
-    under the id that they name."""
+def broken_everywhere(queue: AskedQueue | None = None) -> dict[str, list[str]]:
+    """What is wrong with each job of the whole database, by its id; records of no job at all, under
+    the id that they name; and under CHECK what the operator's own check tells."""
     with as_operator("check the promise"):
         jobs = list(Job.objects.values_list("id", flat=True))
         strangers = UsageRecord.objects.exclude(source_id__in=jobs).values_list("source_id")
-        wrong = {source: ["A usage record names no job."] for (source,) in strangers}
+        wrong = {str(source): ["A usage record names no job."] for (source,) in strangers}
+        if told := list(checking.contradictions()):
+            wrong[CHECK] = told
     for job_id in jobs:
         if sentences := broken(job_id, queue):
-            wrong[job_id] = sentences
+            wrong[str(job_id)] = sentences
     return wrong
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from billing import ledger
 from jobs import lifecycle, storage
-from jobs.models import Job
+from jobs.models import Attempt, Job, Segment
 from messaging.ids import new_id
 from messaging.outbox import enqueue
 from tenants import audit
@@ -125,4 +125,21 @@ def test_a_message_that_is_left_in_the_queue(done):
 
 def test_everywhere_names_the_jobs_that_are_broken_and_no_other(done, submit):
     other = submit()
-    assert set(promise.broken_everywhere()) == {other.id}
+    assert set(promise.broken_everywhere()) == {str(other.id)}
+
+
+def test_everywhere_tells_what_the_operators_check_finds(done):
+    with acting_for(done.tenant_id):
+        Segment.objects.create(
+            job_id=done.id,
+            tenant_id=done.tenant_id,
+            attempt=Attempt.objects.get(job_id=done.id),
+            number=0,
+            key="0.mp4",
+            record_key="0.json",
+            size_bytes=1,
+            sha256="0" * 64,
+        )
+    assert promise.broken_everywhere() == {
+        promise.CHECK: [f"1 ended jobs still own pieces: {done.id}"]
+    }
