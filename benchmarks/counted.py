@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
-from django.db.models import Count
-
 import benchmarks.stage  # noqa: F401 - it sets Django up
 from billing.models import UsageRecord
+from jobs import reports
 from jobs.models import TERMINAL, Attempt, Job
 from messaging.models import OutboxMessage
 from tenants.context import as_operator
@@ -55,8 +54,7 @@ def breaks(accepted: Iterable[UUID]) -> Breaks:
 
 def by_state() -> Counter[str]:
     with as_operator("count a soak's jobs"):
-        rows = Job.objects.values_list("state").annotate(jobs=Count("id")).order_by()
-        return Counter(dict(rows))
+        return Counter(reports.counts_by_state())
 
 
 def unfinished() -> int:

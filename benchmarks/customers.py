@@ -12,10 +12,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 
 import benchmarks.stage  # noqa: F401 - it sets Django up
+from benchmarks.counted import unfinished
 from jobs import lifecycle, submission, uploads
 from jobs.clock import database_now
 from jobs.errors import JobError
-from jobs.models import Job
 from tenants import people
 from tenants.context import acting_for, as_operator
 
@@ -43,7 +43,7 @@ class Customers:
     """A thread that submits `jobs`, or for `seconds`; what it was promised is `accepted`."""
 
     seed: int
-    jobs: int | None
+    jobs: int
     seconds: float | None = None
     accepted: list[UUID] = field(default_factory=list)
     problem: Exception | None = None
@@ -70,7 +70,7 @@ class Customers:
     def _run(self) -> None:
         try:
             while self._want_more() and not self._over.is_set():
-                if _unfinished() >= AHEAD:
+                if unfinished() >= AHEAD:
                     self._over.wait(BREATH_SECONDS)
                     self._cancel_some()
                     continue
@@ -86,7 +86,7 @@ class Customers:
     def _want_more(self) -> bool:
         if self.seconds is not None:
             return time.monotonic() < self._until
-        return self.jobs is not None and len(self.accepted) < self.jobs
+        return len(self.accepted) < self.jobs
 
     def _submit(self) -> None:
         studio = self._lots.choice(self._studios)
@@ -147,11 +147,6 @@ def _upload(tenant_id: UUID, kind: str, content: bytes) -> UUID:
     file = SimpleUploadedFile(f"{kind}.mp4", content)
     upload_id: UUID = uploads.receive_file(tenant_id, kind, file).id
     return upload_id
-
-
-def _unfinished() -> int:
-    with as_operator("count a soak's jobs"):
-        return int(Job.objects.unfinished().count())
 
 
 def _now() -> Any:
