@@ -18,7 +18,7 @@ from tenants.context import acting_for, as_operator
 from tests import making
 
 INDEX = re.compile(r"Index (?:Only )?Scan (?:Backward )?(?:using|on) (\w+)")
-ADMISSION = {"jobs_in_line_for_a_lane", "one_job_a_lane", "attempts_by_their_end"}
+ADMISSION = {"jobs_in_line_for_a_lane", "attempts_by_their_end"}
 
 
 def indexes_of(work: Callable[[], Any]) -> set[str]:
