@@ -4,6 +4,7 @@ import json
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import dramatiq
@@ -63,7 +64,8 @@ def decode(queue: str, body: str) -> dramatiq.Message[Any]:
 
     The queue's name is that of the queue it came from, whatever it says itself: a dead letter
     still bears its first one. And a dead letter is for `<actor>_dead`, which brings to an end what
-    the actor could not.
+    the actor could not. Options are dropped, we send none: of one with an `eta` Dramatiq would make
+    another message, and the slot of the first would never be free again.
     """
     try:
         message: dramatiq.Message[Any] = dramatiq.Message.decode(b64decode(body, validate=True))
@@ -73,7 +75,7 @@ def decode(queue: str, body: str) -> dramatiq.Message[Any]:
         # Dramatiq looks at none of them, and the consumer or its thread would die of one later.
         raise ValueError(f"not a message of ours: what are its {', '.join(strange)}?")
     actor = message.actor_name + ("_dead" if queue.endswith(DEAD) else "")
-    return message.copy(queue_name=queue, actor_name=actor)
+    return replace(message, queue_name=queue, actor_name=actor, options={})
 
 
 def _is(message: dramatiq.Message[Any], field: str, kind: type) -> bool:

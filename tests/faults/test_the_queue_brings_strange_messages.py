@@ -1,6 +1,7 @@
 """Messages of another release, and of nobody: put back, never deleted, and in nobody's way."""
 
 import json
+import time
 from base64 import b64decode, b64encode
 
 import pytest
@@ -108,6 +109,16 @@ def test_of_the_release_after_this_one_which_sends_one_id_more(house, strict, su
         house.start(name, **NOBODY_MISSES_IT)
     until(job.has_ended, "the job ends")
     assert promise.settled(job.id, house.queues) == []
+    assert (job.state, job.attempts) == ("succeeded", 1)
+
+
+def test_with_an_option_of_dramatiqs_that_we_never_send(house, strict, submit, send):
+    """Dramatiq would set one with an `eta` aside, and its worker fetch no more."""
+    job = waiting(house, strict, submit)
+    ids = {"job_id": str(job.id), "tenant_id": str(job.tenant_id), "dispatch": 1}
+    send(with_field(message(**ids), options={"eta": int(time.time() * 1000) + 1}))
+    house.start("gpu-worker")
+    until(job.has_ended, "the job ends")
     assert (job.state, job.attempts) == ("succeeded", 1)
 
 
