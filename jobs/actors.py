@@ -14,7 +14,7 @@ from messaging import broker
 from messaging.errors import NotOurs, PutBack
 from messaging.heartbeat import held
 from messaging.received import Received
-from tenants.context import acting_for
+from tenants.context import as_operator
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +32,12 @@ def lipsync(job_id: str, tenant_id: str, dispatch: int | None = None) -> None:
 
 @dramatiq.actor(broker=broker.shared(), queue_name="tasks", throws=EXPECTED)
 def probe_job(job_id: str, tenant_id: str) -> None:
-    """Look at a new job's two files, in a throw-away process: queued or refused."""
-    probing.probe_job(UUID(job_id), UUID(tenant_id))
+    """Look at a new job's two files, in a throw-away process: queued or refused. They are fetched
+    first, which takes minutes where they are large."""
+    message = CurrentMessage.get_current_message()
+    assert isinstance(message, Received)
+    with held(supervisor.hold(message)):
+        probing.probe_job(UUID(job_id), UUID(tenant_id))
 
 
 @dramatiq.actor(broker=broker.shared(), queue_name="previews", throws=EXPECTED)
@@ -84,7 +88,8 @@ def probe_job_dead(job_id: str, tenant_id: str, **newer: object) -> None:
 
 
 def _read_dead_letter(job_id: UUID, tenant_id: UUID, dispatch: int | None) -> None:
-    with acting_for(tenant_id):
+    # Not as the tenant: under its policy the job's messages would be looked for row by row.
+    with as_operator("read a dead letter"):
         job = dead_letters.read(job_id, dispatch=dispatch)
     outcome = job.state if job else "moved_on"
     log.warning("dead_letter_read", job_id=str(job_id), tenant_id=str(tenant_id), now=outcome)

@@ -1,16 +1,18 @@
 """A message that died asks again: an outage of ours is no fault of the job."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from jobs import dead_letters, lifecycle, submission
+from jobs import actors, dead_letters, lifecycle, submission
 from jobs.clock import database_now
 from jobs.models import Job, State
+from messaging.ids import new_id
 from messaging.models import OutboxMessage
-from tenants.context import as_operator
+from tenants.context import as_operator, current_tenant
 from tests.making import a_job, a_queued_job
 
 
@@ -170,3 +172,18 @@ def test_a_file_that_could_not_be_looked_at_for_hours_fails_its_job(fresh):
         ended = dead_letters.read(fresh.id, dispatch=None, now=begun + timedelta(hours=hour))
         all_are_sent()
     assert (ended.state, ended.error_code) == (State.FAILED, "too_many_attempts")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_its_reader_is_the_operator_who_may_use_the_index_of_messages(monkeypatch):
+    """As the tenant it would read a week's messages of everybody, under the job's lock."""
+    ways_in: list[tuple[bool, object]] = []
+
+    def remembers(job_id, *, dispatch):
+        ways_in.append((current_tenant() is None, job_id))
+
+    monkeypatch.setattr(dead_letters, "read", remembers)
+    ids = {"job_id": str(new_id()), "tenant_id": str(new_id())}
+    actors.lipsync_dead.fn(**ids, dispatch=1)
+    actors.probe_job_dead.fn(**ids)
+    assert ways_in == [(True, UUID(ids["job_id"]))] * 2

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dramatiq
 import pytest
@@ -60,3 +61,21 @@ def test_a_new_job_is_looked_at_while_a_sweep_and_a_preview_take_their_time(work
         assert len(begun) == 1
     finally:
         over.set()
+
+
+def test_a_look_at_large_files_holds_its_message(worker, monkeypatch):
+    """Else it shows itself while it is worked on, and others fetch the same files."""
+    held, seen = [], []
+
+    @contextmanager
+    def hold(message) -> Iterator[None]:
+        held.append(message)
+        yield
+        held.remove(message)
+
+    monkeypatch.setattr(actors.supervisor, "hold", lambda message: message.actor_name)
+    monkeypatch.setattr(actors, "held", hold)
+    monkeypatch.setattr(probing, "probe_job", lambda *_: seen.append(list(held)))
+    send(worker, actors.probe_job, job_id=str(new_id()), **IDS)
+    eventually(lambda: seen)
+    assert seen[0] == ["probe_job"]
