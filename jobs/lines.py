@@ -57,12 +57,13 @@ def places(waiting: Sequence[Job]) -> dict[UUID, int]:
 
 
 def pauses(sent: Sequence[Job], now: datetime) -> dict[UUID, datetime]:
-    """Until when nothing is sent, of those whose message is for later."""
+    """Until when nothing is sent, of those whose message is for later; not of those whose message
+    SQS did not take: that is no pause of the job's."""
     if not sent:
         return {}
     named = {f"{job.id}/{job.dispatch_number}": job.id for job in sent}
-    later = OutboxMessage.objects.filter(sent_at=None, not_before__gt=now, dedup_id__in=named)
-    pairs = later.values_list("dedup_id", "not_before")
+    later = OutboxMessage.objects.filter(sent_at=None, send_attempts=0, not_before__gt=now)
+    pairs = later.filter(dedup_id__in=named).values_list("dedup_id", "not_before")
     return {named[dedup]: due for dedup, due in pairs if dedup and due}
 
 

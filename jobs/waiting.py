@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from django.utils import timezone
-
 from jobs import forecasting, lines
+from jobs.clock import database_now
 from jobs.forecasting import Finish, Kind, Line, Span
 from jobs.models import Job, State
 
@@ -23,6 +22,7 @@ class Reason(StrEnum):
 
     NOTHING = ""
     VALIDATION = "validation"
+    ADMISSION = "admission"
     FREE_LANE = "free_lane"
     GPU = "gpu"
     MODEL_LOADING = "model_loading"
@@ -33,6 +33,7 @@ class Reason(StrEnum):
 SENTENCES: Mapping[Reason, str] = {
     Reason.NOTHING: "A worker has it and reports as it goes.",
     Reason.VALIDATION: "The files are read in a process of their own before they are queued.",
+    Reason.ADMISSION: "It may run as soon as its turn comes, which takes seconds.",
     Reason.FREE_LANE: (
         "As many of your jobs are running as may run at once; "
         "this one starts when one of them ends."
@@ -40,7 +41,7 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.GPU: "It is in the queue, and the next free worker takes it.",
     Reason.MODEL_LOADING: "A worker has it and loads the model first.",
     Reason.RETRY_PAUSE: "Something on our side went wrong; the next try comes after a pause.",
-    Reason.TENANT_SUSPENDED: "The account is suspended: no job is begun until that is over.",
+    Reason.TENANT_SUSPENDED: "The account is suspended: its jobs get no turn until that is over.",
 }
 
 
@@ -59,11 +60,11 @@ class Wait:
 
 
 def waits_of(jobs: Sequence[Job], *, now: datetime | None = None) -> dict[UUID, Wait]:
-    """For each of the jobs; those that have ended wait for nothing. At most eight queries."""
+    """For each of the jobs; those that have ended wait for nothing. At most nine queries."""
     live = [job for job in jobs if not job.is_final]
     waits = {job.id: Wait() for job in jobs}
     if live:
-        seen = _Seen(live, now or timezone.now())
+        seen = _Seen(live, now or database_now())
         waits.update((job.id, seen.wait_of(job)) for job in live)
     return waits
 
@@ -97,8 +98,11 @@ class _Seen:
             return Reason.MODEL_LOADING if job.phase == "load" else Reason.NOTHING
         if job.lane is not None:
             return Reason.RETRY_PAUSE if job.id in self.pauses else Reason.GPU
-        suspended = self.limits[job.tenant_id].suspended
-        return Reason.TENANT_SUSPENDED if suspended else Reason.FREE_LANE
+        room = self.limits[job.tenant_id]
+        if room.suspended:
+            return Reason.TENANT_SUSPENDED
+        full = room.lanes.taken >= room.lanes.number
+        return Reason.FREE_LANE if full else Reason.ADMISSION
 
     def _finish(self, job: Job) -> Finish | None:
         pace = self.paces.get(forecasting.kind_of(job))

@@ -13,7 +13,7 @@ from jobs.forecasting import Finish
 from jobs.models import Job
 from jobs.waiting import SENTENCES, Reason, Wait, waits_of
 from tenants.context import acting_for, as_operator
-from tenants.models import Tenant
+from tenants.models import Limits, Tenant
 from tests.jobs.histories import of_length, successes
 from tests.making import a_job, a_queued_job
 
@@ -41,11 +41,20 @@ def test_a_new_job_waits_for_its_files_to_be_looked_at(acting):
     assert the_wait(a_job()) == Wait(Reason.VALIDATION)
 
 
-def test_a_queued_job_waits_for_a_lane_with_its_place(acting):
+def test_a_queued_job_waits_for_its_turn_with_its_place(acting):
     first, second, urgent = a_queued_job(), a_queued_job(), a_queued_job(priority=1)
     waits = waits_of([second, urgent, first])
     assert [waits[job.id].position for job in (urgent, first, second)] == [1, 2, 3]
-    assert {wait.reason for wait in waits.values()} == {Reason.FREE_LANE}
+    assert {wait.reason for wait in waits.values()} == {Reason.ADMISSION}
+
+
+def test_it_waits_for_a_lane_only_where_all_of_its_tenant_are_taken(acting):
+    Limits.objects.update(jobs_at_once=2)
+    a_queued_job(lane=0)
+    waiting_one = a_queued_job()
+    assert the_wait(waiting_one).reason == Reason.ADMISSION
+    a_queued_job(lane=1)
+    assert the_wait(waiting_one).reason == Reason.FREE_LANE
 
 
 def test_a_place_is_among_the_tenants_own(acme, globex):

@@ -95,7 +95,7 @@ def test_a_waiting_job_tells_when_its_result_may_be_there(acme):
         lifecycle.accept_probe(job_id)
         Upload.objects.filter(kind="audio").update(media_info={"duration_seconds": 60})
     job = status(acme, job_id)
-    assert job["waiting_for"] == "free_lane"
+    assert job["waiting_for"] == "admission"
     earliest, latest = (
         datetime.fromisoformat(job["expected_finish"][end]) for end in ("earliest", "latest")
     )
