@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from jobs import dispatches
 from jobs.clock import database_now
@@ -39,7 +39,9 @@ def standing(
     waiting = Q(state__in=[State.VALIDATING, State.QUEUED], created_at__lt=now - longer_than)
     overdue = Attempt.objects.filter(job=OuterRef("id"), ended_at=None, lease_expires_at__lt=now)
     lost = Q(Exists(overdue), state=State.PROCESSING)
-    found = Job.objects.filter(waiting | lost).select_related("tenant").order_by("created_at", "id")
+    lease = Subquery(overdue.values("lease_expires_at")[:1])
+    found = Job.objects.filter(waiting | lost).annotate(lease=lease)
+    found = found.select_related("tenant").order_by("created_at", "id")
     jobs = list((found.filter(tenant_id=tenant_id) if tenant_id else found)[:limit])
     waits, messages = waits_of(jobs), dispatches.newest(jobs)
     return [_standing(job, waits[job.id], messages.get(job.id), now) for job in jobs]
@@ -79,15 +81,16 @@ def _why() -> str:
 def _standing(job: Job, wait: Wait, message: OutboxMessage | None, now: datetime) -> Standing:
     since = job.unheard_since or job.queued_at or job.created_at
     if job.state == State.PROCESSING:
-        lease = job.attempts.get(ended_at=None).lease_expires_at
         then = "the reconciler takes it from the worker, which is gone"
-        return Standing(job, lease, "worker_lost", then)
+        return Standing(job, job.lease, "worker_lost", then)  # type: ignore[attr-defined]
     return Standing(job, since, wait.reason, "; ".join(_then(job, wait, message, now)))
 
 
 def _then(job: Job, wait: Wait, message: OutboxMessage | None, now: datetime) -> Iterable[str]:
     if wait.reason == Reason.TENANT_SUSPENDED:
         return ["nothing, until its tenant is resumed"]
+    if wait.reason == Reason.ADMISSION:
+        return ["the dispatcher gives it a lane at its next turn"]
     if job.state == State.QUEUED and job.lane is None:
         ahead = (wait.position or 1) - 1
         return [

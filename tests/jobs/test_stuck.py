@@ -99,6 +99,14 @@ def test_a_job_without_a_lane_says_how_many_go_first(waiting, acme):
     assert "when one of its tenant's jobs ends, after 1" in last
 
 
+def test_a_job_whose_turn_does_not_come_blames_the_dispatcher(acme, dispatcher):
+    with acting_for(acme.id):
+        a_queued_job()
+        Job.objects.update(created_at=long_ago())
+    row = said().splitlines()[-1]
+    assert "admission" in row and "the dispatcher gives it a lane at its next turn" in row
+
+
 def test_a_job_of_a_suspended_tenant_waits_for_the_operator(acme, dispatcher):
     with acting_for(acme.id):
         a_queued_job()
