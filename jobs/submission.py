@@ -153,13 +153,17 @@ def _ready(upload_id: UUID, kind: UploadKind) -> Upload:
 
 def _first_with(idempotency_key: str, fingerprint: str) -> Job | None:
     # Two requests with one key at the same moment: the second waits here for the first's commit.
-    name = f"{current_tenant()} {idempotency_key}"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+    _one_at_a_time(f"{current_tenant()} {idempotency_key}")
     first: Job | None = Job.objects.filter(idempotency_key=idempotency_key).first()
     if first and first.request_sha256 != fingerprint:
         raise IdempotencyKeyReused(first)
     return first
+
+
+def _one_at_a_time(name: str) -> None:
+    """Until the transaction's end nobody else is past this with the same name."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
 def _check_deadline(deadline: datetime | None) -> None:
@@ -173,6 +177,8 @@ def _check_deadline(deadline: datetime | None) -> None:
 
 
 def _refuse_too_many() -> None:
+    # Else all that come at the same moment would count the same jobs.
+    _one_at_a_time(f"{current_tenant()} submits")
     limit = Limits.objects.get().jobs_waiting
     if Job.objects.unfinished().count() >= limit:
         raise TooManyWaiting(limit)

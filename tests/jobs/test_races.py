@@ -1,6 +1,7 @@
 """Two at the same moment, each on a connection of its own: one wins, nothing is done twice."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,12 @@ from django.db import connection
 from billing.models import UsageRecord
 from jobs import lifecycle
 from jobs.admission import admit
-from jobs.errors import JobError, NotClaimable, StaleAttempt
+from jobs.errors import JobError, NotClaimable, StaleAttempt, TooManyWaiting
 from jobs.models import Attempt, Job, State
 from jobs.submission import submit
 from messaging.models import OutboxMessage
 from tenants.context import acting_for, as_operator
-from tenants.models import AuditEvent
+from tenants.models import AuditEvent, Limits
 from tests import making
 from tests.jobs.results import KEY, RESULT
 
@@ -182,3 +183,18 @@ def test_a_retry_asked_for_four_times_at_once_is_one_job(acme):
     with as_operator("count"):
         assert Job.objects.count() == 2
         assert OutboxMessage.objects.filter(actor="probe_job").count() == 1
+
+
+def test_submissions_that_come_together_do_not_pass_the_limit_together(acme, monkeypatch):
+    def slowly(job, **told):
+        time.sleep(0.2)
+
+    with acting_for(acme.id):
+        Limits.objects.update(jobs_waiting=2)
+        ids = {"video_id": making.an_upload("video").id, "audio_id": making.an_upload("audio").id}
+    monkeypatch.setattr("jobs.submission.ask_for_probe", slowly)
+    told = {**ids, "options": {}, "submitted_by": "a test"}
+    outcomes = at_once(*[acting(acme, submit, **told) for _ in range(4)])
+    assert [type(outcome) for outcome in outcomes].count(TooManyWaiting) == 2
+    with acting_for(acme.id):
+        assert Job.objects.count() == 2
