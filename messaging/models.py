@@ -41,6 +41,10 @@ class OutboxMessage(models.Model):
             # What the dispatcher looks for every second: sent rows are not in it, and what is to
             # be sent later comes after what is due, however much of it there is.
             models.Index(DUE_AT, "id", condition=Q(sent_at=None), name="outbox_due"),
+            # Whoever asks what a job waits for, with each poll, asks for its message.
+            models.Index(
+                fields=["dedup_id"], condition=Q(sent_at=None), name="outbox_unsent_by_id"
+            ),
             models.Index(
                 fields=["sent_at"], condition=Q(sent_at__isnull=False), name="outbox_sent"
             ),

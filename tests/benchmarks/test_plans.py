@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from jobs import admission, dispatches, reconciling, reports
+from jobs import admission, dispatches, lines, reconciling, reports
+from jobs.clock import database_now
 from jobs.models import Job
 from messaging import sending
 from tenants.context import acting_for, as_operator
@@ -73,3 +74,10 @@ def test_a_submission_counts_what_is_unfinished_and_nothing_else(acme):
     with acting_for(acme.id):
         found = indexes_of(Job.objects.unfinished().count)
     assert found == {"jobs_unfinished_by_tenant"}
+
+
+def test_what_a_job_waits_for_is_found_by_its_message_as_the_tenant(acme):
+    with acting_for(acme.id):
+        job = making.a_queued_job(lane=0)
+        found = indexes_of(lambda: lines.pauses([job], database_now()))
+    assert found == {"outbox_unsent_by_id"}

@@ -1,6 +1,6 @@
 """What a job waits for: a code, a sentence, a place, and when its result may be there."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -12,6 +12,7 @@ from jobs.admission import admit
 from jobs.forecasting import Finish
 from jobs.models import Job
 from jobs.waiting import SENTENCES, Reason, Wait, waits_of
+from messaging.models import OutboxMessage
 from tenants.context import acting_for, as_operator
 from tenants.models import Limits, Tenant
 from tests.jobs.histories import of_length, successes
@@ -97,6 +98,24 @@ def test_after_a_fault_of_ours_it_waits_for_the_pause_and_then_for_a_gpu(acme, s
         job = lifecycle.fail(attempt.id, fence=attempt.fence, **told)
         assert the_wait(job).reason == Reason.RETRY_PAUSE
         assert the_wait(job, now=timezone.now() + timedelta(seconds=31)).reason == Reason.GPU
+
+
+def test_a_message_that_sqs_does_not_take_is_no_pause_of_the_jobs(acme):
+    job = admitted(acme)
+    with as_operator("its sending failed"):
+        later = timezone.now() + timedelta(minutes=5)
+        assert OutboxMessage.objects.update(send_attempts=1, not_before=later)
+    with acting_for(acme.id):
+        assert the_wait(job).reason == Reason.GPU
+
+
+def test_a_pause_ends_by_the_databases_clock(acme, monkeypatch):
+    job = admitted(acme)
+    with as_operator("paused"):
+        OutboxMessage.objects.update(not_before=timezone.now() + timedelta(minutes=5))
+    monkeypatch.setattr(timezone, "now", lambda: datetime.max.replace(tzinfo=UTC))
+    with acting_for(acme.id):
+        assert the_wait(job).reason == Reason.RETRY_PAUSE
 
 
 def test_a_suspended_tenants_job_waits_for_that_to_end(acme):
