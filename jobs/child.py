@@ -19,6 +19,7 @@ import structlog
 from django.conf import settings
 
 from jobs import starting
+from jobs.failures import TRY_AGAIN
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,6 @@ OUT_OF_MEMORY = (
     "The machine may have run out of memory. Send the video in a smaller size; if that fails too, "
     "write to us with the job's id."
 )
-CRASHED = "Try it again; if it fails once more, write to us with the job's id."
 
 
 class EngineFailed(Exception):
@@ -206,7 +206,7 @@ class ModelChild:
         status = self._process.returncode
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         when = "in the middle of a job" if self._ready else "while it loaded"
-        hint = OUT_OF_MEMORY if status == -signal.SIGKILL else CRASHED
+        hint = OUT_OF_MEMORY if status == -signal.SIGKILL else TRY_AGAIN
         kind = EngineFailed if self._spoke or not self._ready else NotBegun
         return kind("engine_crashed", f"The model's process {how} {when}.", hint=hint)
 

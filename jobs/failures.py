@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+TRY_AGAIN = "Try it again; if it fails once more, write to us with the job's id."
+
 
 @dataclass(frozen=True)
 class Failure:

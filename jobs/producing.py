@@ -11,12 +11,12 @@ from django.conf import settings
 
 from jobs import storage
 from jobs.child import POLL_SECONDS, EngineFailed, Event, ModelChild, NotBegun, failure
+from jobs.failures import TRY_AGAIN
 from jobs.keeper import Interrupted, Keeper, LeaseLost, Stalled
 
 log = structlog.get_logger(__name__)
 
 SEGMENTS = "segments"  # the folder of the pieces, in an attempt's own
-HUNG = "Try it again; if it fails once more, write to us with the job's id."
 
 # Where a stage begins and ends on the way from 0 to 100: as measured, generating is nearly all.
 STAGES = {
@@ -91,7 +91,7 @@ def _made(
     except Stalled:
         model.kill()
         silence = f"The model did not get on for {settings.JOB_STALL_SECONDS:.0f} seconds."
-        raise EngineFailed("engine_hung", silence, hint=HUNG) from None
+        raise EngineFailed("engine_hung", silence, hint=TRY_AGAIN) from None
     except Interrupted:
         model.end(job, lambda: keeper.ours)
         keeper.check_ours()

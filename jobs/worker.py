@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError
 from jobs import lifecycle, metrics, pieces, storage
 from jobs.child import EngineFailed, ModelChild
 from jobs.errors import NotClaimable, StaleAttempt
+from jobs.failures import TRY_AGAIN
 from jobs.fitness import Fitness
 from jobs.folders import work_folder
 from jobs.keeper import CancelRequested, HandOver, Keeper, LeaseLost
@@ -38,7 +39,6 @@ from tenants.models import Limits
 log = structlog.get_logger(__name__)
 
 WORKER_FAULT = "Something went wrong on our side while the video was processed."
-HINT = "Try it again; if it fails once more, write to us with the job's id."
 
 
 class Supervisor:
@@ -121,7 +121,7 @@ class Supervisor:
             raise  # nothing can be recorded: the lease runs out, the job is tried again
         except Exception:  # storage out of reach, disk full, a mistake of ours
             log.exception("attempt_broke")
-            return self._fail(order, EngineFailed("worker_fault", WORKER_FAULT, hint=HINT))
+            return self._fail(order, EngineFailed("worker_fault", WORKER_FAULT, hint=TRY_AGAIN))
 
     def _deliver(self, order: Order, keeper: Keeper, made: Pieces) -> Job:
         begun = time.monotonic()

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from jobs import usage
 from jobs.clock import database_now
+from jobs.failures import TRY_AGAIN
 from jobs.lifecycle.attempts import StoredSegment, keep_segments
 from jobs.lifecycle.moving import (
     MAX_ATTEMPTS,
@@ -25,7 +26,7 @@ from messaging.crashpoints import crash_point
 WORKER_LOST = {
     "code": "worker_lost",
     "message": f"The job was begun {MAX_ATTEMPTS} times and its worker was lost each time.",
-    "hint": "Try it again; if it fails once more, write to us with the job's id.",
+    "hint": TRY_AGAIN,
 }
 
 
