@@ -5,7 +5,6 @@ state, and the diagram in docs/jobs.md is drawn from it. A row whose two states 
 something that happens within a state.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jobs.models import State
@@ -52,15 +51,8 @@ TRANSITIONS = (
     Move(State.PROCESSING, State.CANCELED, "expire", ASKED_TO_CANCEL),
 )
 
-_MADE_BY: Mapping[tuple[str, str], frozenset[str]] = {
-    (move.before, move.after): frozenset(
-        other.operation
-        for other in TRANSITIONS
-        if (other.before, other.after) == (move.before, move.after)
-    )
-    for move in TRANSITIONS
-}
+_ALLOWED = frozenset((move.before, move.after, move.operation) for move in TRANSITIONS)
 
 
 def allows(before: str, after: str, operation: str) -> bool:
-    return operation in _MADE_BY.get((before, after), frozenset())
+    return (before, after, operation) in _ALLOWED
