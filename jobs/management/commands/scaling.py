@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *_: Any, **given: Any) -> None:
-        told = moment(given["pods"])
+        told = counts_now(given["pods"])
         why = scaling.explain(**told)
         if not given["json"]:
             self.stdout.write("\n".join(why))
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps({**told, "recommended": recommended, "why": why}, indent=2))
 
 
-def moment(pods: int | None) -> dict[str, Any]:
+def counts_now(pods: int | None) -> dict[str, Any]:
     """What there is at this moment. Raises CommandError."""
     if pods is None:
         pods = max(reports.workers_at_work(), scaling.POLICY.fewest)
