@@ -74,9 +74,6 @@ class BadDeadline(JobError):
     field = "deadline"
     hint = "Name a moment in the future with its zone, such as 2026-12-01T18:00:00Z."
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-
 
 class NotFinished(JobError):
     code = "job_not_finished"
@@ -116,9 +113,6 @@ class TooManyWaiting(JobError):
 
 class BadJobOption(JobError):
     code = "bad_option"
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
 
 
 class UploadNotReady(JobError):
@@ -184,9 +178,6 @@ class NoMoreParts(UploadClosed):
 
 class BadPart(JobError):
     code = "bad_part"
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
 
 
 class StorageFull(JobError):

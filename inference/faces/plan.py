@@ -153,10 +153,6 @@ class FaceLog:
         """First place of a task, and the one after its last that is known."""
         return bisect_left(self.times, task.start), bisect_left(self.times, task.end)
 
-    def shown_at(self, seconds: float) -> int:
-        """The place of the frame that is shown then."""
-        return max(0, bisect_right(self.times, seconds) - 1)
-
 
 class Plan:
     """Written by the scout's thread, read by the painter's. Asking for a frame waits until it is
