@@ -121,7 +121,8 @@ def shown_job(job_id: UUID) -> ShownJob:
     """Another tenant's job is as unknown as one that never was."""
     job = found(job_id)
     wait = waiting.waits_of([job])[job.id]
-    return ShownJob(job, job.attempts.last(), wait, job.retried_by)
+    retry = job.retried_by if job.state == State.FAILED else None
+    return ShownJob(job, job.attempts.last(), wait, retry)
 
 
 def found(job_id: UUID) -> Job:
