@@ -25,6 +25,10 @@ class Seen:
 
 
 Figure = Callable[[Seen], int]
+SYNC_SECONDS = 15
+NODE_START_SECONDS = 100  # public figures: 80 to 120
+POD_START_SECONDS = 60  # image on the node's snapshot, model into the card
+NODE_LINGERS_SECONDS = 60  # Karpenter's consolidateAfter
 LONGEST = 3 * DAY  # of simulated time: a job that isn't done by then was lost
 
 
@@ -44,11 +48,7 @@ class Times:
     """Seconds. figure_age: how long a figure is used again before it is asked for anew. KEDA asks
     at every sync; with its cache switched on, once in its polling interval of 30."""
 
-    sync: float = 15
     figure_age: float = 0
-    node_start: float = 100  # public figures: 80 to 120
-    pod_start: float = 60  # image on the node's snapshot, model into the card
-    node_lingers: float = 60  # Karpenter's consolidateAfter
     handed_over: float = 10  # of a stopped video, what has to be done again
 
 
@@ -168,7 +168,7 @@ class Cluster:
             self._remove_pod()
         if decision.pods != pods:
             self.outcome.pods.append((self.now, decision.pods))
-        self._at(self.now + self.times.sync, self._sync)
+        self._at(self.now + SYNC_SECONDS, self._sync)
 
     def _figure(self) -> int:
         asked, _ = self.asked
@@ -179,13 +179,13 @@ class Cluster:
         return self.asked[1]
 
     def _start_pod(self) -> None:
-        young = self.now - self.times.node_lingers
+        young = self.now - NODE_LINGERS_SECONDS
         since = next((moment for moment in self.spare_nodes if moment >= young), None)
         if since is not None:
             self.spare_nodes.remove(since)
         pod = Pod(self.now if since is None else since)
         self.pods.append(pod)
-        start = self.times.pod_start + (self.times.node_start if since is None else 0)
+        start = POD_START_SECONDS + (NODE_START_SECONDS if since is None else 0)
         self._at(self.now + start, lambda: setattr(pod, "ready", True))
 
     def _remove_pod(self) -> None:
@@ -202,4 +202,4 @@ class Cluster:
 
     def _settle(self) -> None:
         self.outcome.gpu_seconds += sum(self.now - pod.node_since for pod in self.pods)
-        self.outcome.gpu_seconds += len(self.spare_nodes) * self.times.node_lingers
+        self.outcome.gpu_seconds += len(self.spare_nodes) * NODE_LINGERS_SECONDS

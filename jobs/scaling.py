@@ -39,10 +39,10 @@ class Past:
     recommended: Moments = ()
     removed: Moments = ()
 
-    def recommending(self, now: float, pods: int, policy: Policy) -> "Past":
+    def recommending(self, now: float, pods: int) -> "Past":
         """With this recommendation, without those that have left the window."""
-        young = _since(self.recommended, now - policy.window_seconds)
-        removed = _since(self.removed, now - policy.down_period_seconds)
+        young = _since(self.recommended, now - POLICY.window_seconds)
+        removed = _since(self.removed, now - POLICY.down_period_seconds)
         return Past((*young, (now, pods)), removed)
 
     def removing(self, now: float, pods: int) -> "Past":
@@ -63,42 +63,42 @@ class Decision:
     past: Past
 
 
-def demand(*, runnable: int, running: int, policy: Policy = POLICY) -> int:
+def demand(*, runnable: int, running: int) -> int:
     """What viseme_demand() returns. A pod with a video justifies itself: scale-in meets idle ones.
 
     By the plain sum four pods with four videos and three jobs that wait would become two.
     """
-    return max(runnable + running, policy.target * running)
+    return max(runnable + running, POLICY.target * running)
 
 
-def recommend(wanted: int, pods: int, policy: Policy = POLICY) -> int:
+def recommend(wanted: int, pods: int) -> int:
     """Pods for a demand, looking at nothing but this moment."""
     pods = max(pods, 1)
-    share = Fraction(wanted, policy.target * pods)
-    if not 1 - policy.down_tolerance <= share <= 1 + policy.up_tolerance:
-        pods = -(-wanted // policy.target)
-    return min(max(pods, policy.fewest), policy.most)
+    share = Fraction(wanted, POLICY.target * pods)
+    if not 1 - POLICY.down_tolerance <= share <= 1 + POLICY.up_tolerance:
+        pods = -(-wanted // POLICY.target)
+    return min(max(pods, POLICY.fewest), POLICY.most)
 
 
-def decide(wanted: int, pods: int, *, now: float, past: Past, policy: Policy = POLICY) -> Decision:
+def decide(wanted: int, pods: int, *, now: float, past: Past) -> Decision:
     """The next step of an autoscaler that is asked about every 15 seconds."""
-    recommended = recommend(wanted, pods, policy)
-    past = past.recommending(now, recommended, policy)
+    recommended = recommend(wanted, pods)
+    past = past.recommending(now, recommended)
     if recommended == pods:
         return Decision(pods, recommended, "enough", past)
     if recommended > pods:
-        step = max(pods, policy.up_pods)
+        step = max(pods, POLICY.up_pods)
         return Decision(min(recommended, pods + step), recommended, "more", past)
-    return _fewer(recommended, pods, now, past, policy)
+    return _fewer(recommended, pods, now, past)
 
 
-def _fewer(recommended: int, pods: int, now: float, past: Past, policy: Policy) -> Decision:
+def _fewer(recommended: int, pods: int, now: float, past: Past) -> Decision:
     """The highest recommendation of the window wins, and the pace is kept."""
     held = max(number for _, number in past.recommended)
     if held >= pods:
         return Decision(pods, recommended, "window", past)
     gone = sum(number for _, number in past.removed)
-    to = max(held, pods + gone - policy.down_pods)
+    to = max(held, pods + gone - POLICY.down_pods)
     if to >= pods:
         return Decision(pods, recommended, "pace", past)
     return Decision(to, recommended, "fewer", past.removing(now, pods - to))
@@ -108,34 +108,32 @@ def _since(moments: Moments, after: float) -> Moments:
     return tuple((moment, number) for moment, number in moments if moment > after)
 
 
-def explain(
-    *, queued: int, runnable: int, running: int, demand: int, pods: int, policy: Policy = POLICY
-) -> list[str]:
+def explain(*, queued: int, runnable: int, running: int, demand: int, pods: int) -> list[str]:
     """What the policy makes of a moment, in sentences for whoever is asked why."""
     return [
         f"{_jobs(queued)} queued, {runnable} of them with a lane: only those could run now.",
-        f"{_jobs(running)} running. The demand is {demand}: {_which(runnable, running, policy)}.",
-        _verdict(demand, pods, policy),
+        f"{_jobs(running)} running. The demand is {demand}: {_which(runnable, running)}.",
+        _verdict(demand, pods),
     ]
 
 
-def _which(runnable: int, running: int, policy: Policy) -> str:
-    if policy.target * running > runnable + running:
-        return f"each running job counts {policy.target}, so that its pod stays"
+def _which(runnable: int, running: int) -> str:
+    if POLICY.target * running > runnable + running:
+        return f"each running job counts {POLICY.target}, so that its pod stays"
     return "runnable and running jobs together"
 
 
-def _verdict(wanted: int, pods: int, policy: Policy) -> str:
-    up, down = policy.target * pods, (1 - policy.down_tolerance) * policy.target * pods
-    to = recommend(wanted, pods, policy)
+def _verdict(wanted: int, pods: int) -> str:
+    up, down = POLICY.target * pods, (1 - POLICY.down_tolerance) * POLICY.target * pods
+    to = recommend(wanted, pods)
     band = f"With {_pods(pods)} there are more above a demand of {up} and fewer below {down}"
     if to > pods:
         return f"{band}: the policy asks for {_pods(to)}."
     if to < pods:
-        minutes = policy.window_seconds / 60
+        minutes = POLICY.window_seconds / 60
         return f"{band}: {_pods(to)} would do, when that has held for {minutes:g} minutes."
     if wanted > up or wanted < down:
-        return f"{band}, but never fewer than {policy.fewest} or more than {policy.most}: it stays."
+        return f"{band}, but never fewer than {POLICY.fewest} or more than {POLICY.most}: it stays."
     return f"{band}: it stays."
 
 

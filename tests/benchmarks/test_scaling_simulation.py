@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import scaling_simulation
+from benchmarks import cluster, scaling_simulation
 from benchmarks.cluster import Cluster, Figure, Outcome, Times, demand, queue_depth
 from benchmarks.days import DAY, DAYS, Arrival, Day
 
@@ -70,7 +70,7 @@ def test_the_sixth_job_brings_the_second_pod_and_the_fifth_does_not():
 def test_a_second_pod_works_once_its_node_and_itself_have_started():
     outcome = run(a_day((0, 6, 1000)))
     begun = sorted(job.begun for job in outcome.jobs)
-    assert begun[:2] == [0, LIVE.node_start + LIVE.pod_start]
+    assert begun[:2] == [0, cluster.NODE_START_SECONDS + cluster.POD_START_SECONDS]
 
 
 def test_an_idle_pod_goes_after_five_minutes_and_its_node_a_minute_later():
@@ -78,7 +78,7 @@ def test_an_idle_pod_goes_after_five_minutes_and_its_node_a_minute_later():
     [(up, two), (down, one)] = outcome.pods[1:]
     assert (up, two, one) == (0, 2, 1)
     assert 300 <= down <= 315
-    assert outcome.gpu_seconds == pytest.approx(901 + down + LIVE.node_lingers)
+    assert outcome.gpu_seconds == pytest.approx(901 + down + cluster.NODE_LINGERS_SECONDS)
 
 
 def test_what_waits_for_a_lane_asks_for_no_pod_of_the_policy_but_of_plain_depth():
