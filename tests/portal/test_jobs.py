@@ -74,7 +74,7 @@ def test_a_list_with_a_running_job_is_asked_for_more_often(studio, make_job):
     ("state", "fields", "words"),
     [
         ("validating", {}, "The files are read in a process of their own"),
-        ("queued", {"queued_at": timezone.now()}, "this one starts when one of them ends"),
+        ("queued", {"queued_at": timezone.now()}, "as soon as its turn comes"),
         ("queued", {"lane": 0, "queued_at": timezone.now()}, "the next free worker takes it"),
         ("processing", {}, "A worker has it"),
         ("canceled", {}, "This job was canceled"),
