@@ -22,6 +22,8 @@ from inference.media.limits import MediaLimits
 
 DYING_SECONDS = 5
 GLANCE_SECONDS = 0.5  # between two looks at what a silent process does
+# As a service's manager or a terminal tells a whole group of processes to end.
+STOPPED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 LOOK_AT_PATH = "Look at the path."
 
 T = TypeVar("T")
@@ -195,6 +197,10 @@ class MediaProcess:
         if status == -signal.SIGKILL:  # never by its own limits, see sandbox.ration()
             return errors.EngineFault(
                 "The media process was killed from outside; the machine may be out of memory."
+            )
+        if -status in STOPPED:
+            return errors.EngineFault(
+                f"The media process was stopped from outside ({signal.Signals(-status).name})."
             )
         if status < 0:
             return errors.DamagedMedia(f"The decoder broke on this file (signal {-status}).")

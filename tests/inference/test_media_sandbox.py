@@ -94,13 +94,17 @@ def test_too_much_work_is_the_files_fault(tmp_path):
             pass
 
 
-def test_a_kill_from_outside_is_not_the_files_fault(tmp_path):
-    """As the kernel does when the machine is out of memory."""
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(signal.SIGKILL, "killed"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")],
+)
+def test_an_end_from_outside_is_not_the_files_fault(tmp_path, number, told):
+    """As the kernel does when the machine is out of memory, and a service's manager to a group."""
     path = clips.film(tmp_path / "a.mp4", clips.numbered(2))
     with open_frames(path, Fraction(10**6)) as frames:
         next(iter(frames))
-        os.kill(frames._process._process.pid, signal.SIGKILL)
-        with pytest.raises(errors.EngineFault, match="killed"):
+        os.kill(frames._process._process.pid, number)
+        with pytest.raises(errors.EngineFault, match=told):
             for _ in frames:
                 pass
 
