@@ -9,7 +9,8 @@ from django.core.management import call_command
 from jobs import dead_letters, lifecycle, submission
 from jobs.admission import admit
 from jobs.clock import database_now
-from jobs.models import Job
+from jobs.models import Attempt, Job
+from jobs.waiting import waits_of
 from messaging.models import OutboxMessage, TimerRun
 from tenants import operating
 from tenants.context import acting_for, as_operator
@@ -124,6 +125,20 @@ def test_a_new_job_that_nobody_looks_at_is_stuck(acme, dispatcher):
     row = said().splitlines()[-1]
     assert "validation" in row
     assert "the dispatcher sends its message" in row
+
+
+def test_an_attempt_that_ends_meanwhile_hides_no_other_job(waiting, acme, monkeypatch):
+    """The reconciler is at work just when leases run out."""
+    with acting_for(acme.id):
+        attempt = lifecycle.claim(waiting.id, worker="gpu-1", lease=60)
+        Attempt.objects.update(lease_expires_at=long_ago())
+
+    def ended_before(jobs):
+        lifecycle.give_up_on(attempt.id)
+        return waits_of(jobs)
+
+    monkeypatch.setattr("jobs.stuck.waits_of", ended_before)
+    assert "worker_lost" in said()
 
 
 def test_a_job_whose_worker_is_gone_is_stuck_until_the_reconciler_comes(waiting, acme):
