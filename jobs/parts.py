@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from django.core.files.storage import Storage
+
 from jobs import links, storage
 from jobs.errors import BadPart, NoMoreParts
 from jobs.models import Upload
@@ -142,7 +144,13 @@ class FolderParts:
 
 
 class S3Parts:
-    """S3's own multipart upload; the bytes never come through us."""
+    """S3's own multipart upload; the bytes never come through us.
+
+    shelf: where; the bucket of the inputs, unless another one's leftovers are looked for.
+    """
+
+    def __init__(self, shelf: Storage | None = None) -> None:
+        self._shelf = shelf or storage.inputs()
 
     def begin(self, upload: Upload) -> str:
         begun = self._bucket.Object(upload.key).initiate_multipart_upload(ContentType=storage.BYTES)
@@ -197,7 +205,7 @@ class S3Parts:
 
     @property
     def _bucket(self) -> Any:
-        return storage.bucket_of(storage.inputs())
+        return storage.bucket_of(self._shelf)
 
 
 def _copy(stream: Any, file: Any, limit: int) -> int:

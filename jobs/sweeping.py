@@ -22,7 +22,7 @@ from jobs import metrics, storage, uploads
 from jobs.errors import UploadClosed
 from jobs.folders import clear_leftovers
 from jobs.models import Attempt, Segment, Upload, UploadState
-from jobs.parts import Begun, parts
+from jobs.parts import Begun, S3Parts, parts
 from messaging.outbox import enqueue
 from tenants.context import as_operator
 
@@ -50,7 +50,7 @@ def sweep(now: datetime | None = None) -> dict[str, int]:
     now = now or timezone.now()
     clear_leftovers(GRACE.total_seconds())
     swept = {
-        "uploads": _abort_abandoned(now) + _forget_nobodys(now),
+        "uploads": _abort_abandoned(now) + _forget_nobodys(now) + _forget_halves(now),
         "inputs": _sweep(storage.inputs(), owned_inputs, now),
         "results": _sweep(storage.outputs(), owned_results, now),
         "segments": _sweep(storage.outputs(), owned_segments, now),
@@ -135,6 +135,23 @@ def _still_open(some: list[Begun]) -> set[str]:
     with as_operator("find open uploads"):
         rows = Upload.objects.filter(key__in=[begun.key for begun in some], state=UploadState.OPEN)
         return set(rows.values_list("key", flat=True))
+
+
+def _forget_halves(now: datetime) -> int:
+    """Parts of results and pieces whose worker was killed while it put them: billed likewise."""
+    if storage.is_folder(storage.outputs()):
+        return 0
+    shelf, count = S3Parts(storage.outputs()), 0
+    try:
+        for begun in list(shelf.begun()):
+            ours = RESULT.fullmatch(begun.key) or SEGMENT.fullmatch(begun.key)
+            if ours and begun.at < now - GRACE:
+                shelf.forget(begun)
+                log.info("upload_forgotten", key=begun.key)
+                count += 1
+    except ClientError as refusal:
+        log.warning("begun_uploads_not_listed", problem=str(refusal))
+    return count
 
 
 def _forget(begun: Begun) -> bool:

@@ -162,3 +162,15 @@ def test_a_bucket_that_does_not_list_begun_uploads_is_swept_all_the_same(opened,
     with capture_logs() as logs:
         assert sweeping.sweep(timezone.now() + timedelta(days=8))["uploads"] == 1
     assert "begun_uploads_not_listed" in {line["event"] for line in logs}
+
+
+def test_half_a_result_whose_worker_was_killed_is_forgotten_after_its_grace(acme):
+    """A large file is put in parts, and only the last call makes an object of them."""
+    bucket, ids = storage.bucket_of(storage.outputs()), [new_id() for _ in range(3)]
+    strange = "reports/2026.mp4"
+    for key in (storage.result_key(*ids), storage.segment_keys(*ids, 7)[0], strange):
+        bucket.Object(key).initiate_multipart_upload()
+    since = next(S3Parts(storage.outputs()).begun()).at  # this server has one day for all
+    assert sweeping.sweep(since + timedelta(days=1))["uploads"] == 0
+    assert sweeping.sweep(since + timedelta(days=3))["uploads"] == 2
+    assert [one.key for one in S3Parts(storage.outputs()).begun()] == [strange]
