@@ -50,9 +50,6 @@ class Finish:
     earliest: datetime
     latest: datetime
 
-    def __str__(self) -> str:
-        return f"{self.earliest:%H:%M:%S} to {self.latest:%H:%M:%S}"
-
 
 def kind_of(job: Job) -> Kind:
     return str(job.options.get("steps", "")), job.options.get("speed", "exact")

@@ -7,10 +7,12 @@ from django.core.management import CommandError, call_command
 
 from billing import ledger
 from jobs.clock import database_now
+from jobs.forecasting import Finish
 from jobs.models import Job, State
+from jobs.waiting import Reason, Wait
 from messaging.ids import new_id
 from tenants.context import acting_for, as_operator
-from tests.making import a_job
+from tests.making import a_job, a_queued_job
 
 
 def said(*words: str) -> str:
@@ -35,6 +37,17 @@ def test_a_job_is_shown_by_the_end_of_its_id(job):
     shown = said("jobs", "show", job.short_id)
     assert str(job.id) in shown
     assert "validating" in shown
+
+
+def test_a_job_that_waits_is_shown_with_its_place_and_when_it_may_be_ready(acme, monkeypatch):
+    with acting_for(acme.id):
+        job = a_queued_job()
+    at = datetime(2026, 11, 28, 17, tzinfo=UTC)
+    wait = Wait(Reason.FREE_LANE, 2, Finish(at, at + timedelta(minutes=5)))
+    monkeypatch.setattr("jobs.management.commands.jobs.waits_of", lambda jobs: {job.id: wait})
+    shown = said("jobs", "show", job.short_id)
+    assert "waiting for  free_lane\nplace        2\n" in shown
+    assert "expected     2026-11-28 17:00:00 to 2026-11-28 17:05:00\n" in shown
 
 
 def test_a_job_is_canceled_by_the_end_of_its_id(job, acme):

@@ -161,12 +161,17 @@ class Command(BaseCommand):
 def facts(job: Job) -> dict[str, object]:
     error = f"{job.error_code}: {job.error_message}" if job.error_code else ""
     unheard = f"{job.dead_letters} since {_minute(job.unheard_since)}" if job.unheard_since else ""
+    wait = waits_of([job])[job.id]
+    finish = wait.finish
+    ready = f"{_second(finish.earliest)} to {_second(finish.latest)}" if finish else ""
     all_of_them = {
         "id": job.id,
         "tenant": job.tenant.slug,
         "state": job.state,
         "phase": f"{job.phase} {job.percent} %" if job.phase else "",
-        "waiting for": waits_of([job])[job.id].reason,
+        "waiting for": wait.reason,
+        "place": wait.position,
+        "expected": ready,
         "error": error,
         "video": job.video.name,
         "audio": job.audio.name,
@@ -175,10 +180,10 @@ def facts(job: Job) -> dict[str, object]:
         "fence": job.fence,
         "dispatches": job.dispatch_number,
         "dead letters": unheard,
-        "deadline": f"{job.deadline:%Y-%m-%d %H:%M:%S}" if job.deadline else "",
+        "deadline": _second(job.deadline) if job.deadline else "",
         "retry of": job.retry_of_id or "",
-        "submitted": f"{job.created_at:%Y-%m-%d %H:%M:%S} by {job.submitted_by}",
-        "finished": f"{job.finished_at:%Y-%m-%d %H:%M:%S}" if job.finished_at else "",
+        "submitted": f"{_second(job.created_at)} by {job.submitted_by}",
+        "finished": _second(job.finished_at) if job.finished_at else "",
         "result": job.result_key,
         "model": job.model_label,
     }
@@ -187,6 +192,10 @@ def facts(job: Job) -> dict[str, object]:
 
 def _of_tenant(jobs: QuerySet[Job], given: dict[str, Any]) -> QuerySet[Job]:
     return jobs.filter(tenant=people.find_tenant(given["tenant"])) if given["tenant"] else jobs
+
+
+def _second(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def _minute(time: datetime) -> str:
