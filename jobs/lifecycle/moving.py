@@ -38,7 +38,7 @@ def strikes(job: Job) -> int:
 
 def move(job: Job, state: State, operation: str, *also: str) -> None:
     """Save the state and the fields named beside it."""
-    assert allows(job.state, state, operation), f"{operation}: {job.state} -> {state}"
+    _check(job, state, operation)
     job.state = state
     job.save(update_fields=["state", *also])
 
@@ -69,7 +69,7 @@ def end_job(job: Job, state: State, operation: str) -> Job:
 
     Its pieces are nobody's from now on: the worker and the sweeper take their files away.
     """
-    assert allows(job.state, state, operation), f"{operation}: {job.state} -> {state}"
+    _check(job, state, operation)
     if job.lane is not None:
         notify("admission")  # the next one need not wait for the dispatcher's second
     job.finished_at, job.lane, job.state = database_now(), None, state
@@ -78,3 +78,7 @@ def end_job(job: Job, state: State, operation: str) -> Job:
     told = {"code": job.error_code} if job.error_code else {}
     audit.note(f"job.{state}", str(job.id), by="viseme", tenant_id=job.tenant_id, **told)
     return job
+
+
+def _check(job: Job, state: State, operation: str) -> None:
+    assert allows(job.state, state, operation), f"{operation}: {job.state} -> {state}"
