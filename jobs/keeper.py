@@ -14,10 +14,11 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
 from jobs import lifecycle
 from jobs.errors import JobError
+from messaging.gone import GONE
 from messaging.heartbeat import BEAT_SECONDS, Hold
 from tenants.context import acting_for
 
@@ -160,8 +161,11 @@ class Keeper:
             if not self._done.is_set():  # else the attempt has just ended, by ourselves
                 log.warning("lease_lost", problem=str(refusal))
             self._lost.set()
-        except (OperationalError, InterfaceError) as problem:
+        except GONE as problem:
             log.warning("lease_not_renewed", problem=str(problem))
+            connections.close_all()
+        except Exception:  # whatever it is, the next beat may succeed; else the clock decides
+            log.exception("lease_not_renewed")
             connections.close_all()
         else:
             self._renewed(now)

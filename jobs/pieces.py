@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
 from jobs import lifecycle, metrics, storage
 from jobs.child import EngineFailed
@@ -25,6 +25,7 @@ from jobs.lifecycle import StoredSegment
 from jobs.models import Segment
 from jobs.producing import Order
 from messaging.crashpoints import crash_point
+from messaging.gone import GONE
 from tenants.context import acting_for
 
 log = structlog.get_logger(__name__)
@@ -96,7 +97,7 @@ class Pieces:
         try:
             with acting_for(self.order.tenant_id):
                 return list(Segment.objects.filter(job=self.order.job_id).order_by("number"))
-        except (OperationalError, InterfaceError) as problem:
+        except GONE as problem:
             connections.close_all()
             log.warning("pieces_not_known", problem=str(problem))
             return []
@@ -142,7 +143,7 @@ class Pieces:
         except JobError as refusal:  # the attempt is another's by now
             self._over.set()
             log.info("pieces_refused", reason=str(refusal))
-        except (OperationalError, InterfaceError) as problem:
+        except GONE as problem:
             connections.close_all()
             log.warning("pieces_not_recorded_yet", problem=str(problem))
         except Exception as problem:  # the storage is out of reach, the disk is full

@@ -13,13 +13,14 @@ from functools import partial
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from jobs import dispatches, lifecycle, metrics, submission
 from jobs.clock import database_now
 from jobs.models import Job, State
 from messaging.crashpoints import crash_point
+from messaging.gone import GONE
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ def _mend(repair: Repair, job: Job) -> bool:
     try:
         with transaction.atomic():
             mended = repair.mend(job)
-    except (OperationalError, InterfaceError):
+    except GONE:
         raise  # the database is going: the turn ends, the next one finds the same
     except Exception:
         log.exception("repair_failed", kind=repair.kind, **ids)

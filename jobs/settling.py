@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
 from jobs.models import Job
 from jobs.producing import Order
+from messaging.gone import GONE
 from tenants.context import acting_for
 
 log = structlog.get_logger(__name__)
@@ -25,7 +26,7 @@ def settle(order: Order, operation: Callable[..., Job], **told: Any) -> Job:
     for _ in range(TRIES - 1):
         try:
             return _once(order, operation, told)
-        except (OperationalError, InterfaceError) as problem:
+        except GONE as problem:
             connections.close_all()
             log.warning("end_not_recorded_yet", problem=str(problem))
             time.sleep(PAUSE_SECONDS)

@@ -14,7 +14,6 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
 from jobs import lifecycle, metrics, pieces, storage
 from jobs.child import EngineFailed, ModelChild
@@ -30,6 +29,7 @@ from jobs.settling import settle
 from messaging.broker import Broker
 from messaging.crashpoints import crash_point
 from messaging.errors import NotOurs
+from messaging.gone import GONE
 from messaging.heartbeat import Hold
 from messaging.ids import new_id
 from messaging.received import Received
@@ -117,7 +117,7 @@ class Supervisor:
             return settle(order, lifecycle.finish_cancel)
         except EngineFailed as problem:
             return self._fail(order, problem)
-        except (LeaseLost, StaleAttempt, OperationalError, InterfaceError):
+        except (LeaseLost, StaleAttempt, *GONE):
             raise  # nothing can be recorded: the lease runs out, the job is tried again
         except Exception:  # storage out of reach, disk full, a mistake of ours
             log.exception("attempt_broke")

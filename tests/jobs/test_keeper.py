@@ -5,7 +5,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 
 from jobs import keeper as keeper_module
 from jobs.errors import StaleAttempt
@@ -90,12 +90,13 @@ def test_a_call_to_the_database_that_hangs_is_noticed_too(beats, settings):
         answer.set()
 
 
-def test_a_passing_trouble_of_the_database_costs_nothing(keeper, beats):
+@pytest.mark.parametrize("kind", [OperationalError, InternalError, RuntimeError])
+def test_a_passing_trouble_of_the_database_costs_nothing(keeper, beats, kind):
     troubles = iter(range(3))
 
     def away_for_a_while():
         for _ in troubles:
-            raise OperationalError("could not connect")
+            raise kind("could not connect")
         return Beat(cancel_requested=False)
 
     beats.answer = away_for_a_while

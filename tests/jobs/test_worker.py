@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import structlog
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connections
+from django.db import InternalError, OperationalError, connections
 from django.utils import timezone
 
 from jobs import fitness, lifecycle, metrics, pieces, settling, storage, submission, uploads, worker
@@ -376,9 +376,10 @@ def test_a_cancel_after_the_last_step_wins_and_its_result_is_removed(supervisor,
     assert not storage.outputs().exists(key)
 
 
-def test_a_database_that_is_away_for_a_moment_costs_no_result(supervisor, job, monkeypatch):
+@pytest.mark.parametrize("kind", [OperationalError, InternalError])
+def test_a_database_that_is_away_for_a_moment_costs_no_result(supervisor, job, monkeypatch, kind):
     monkeypatch.setattr(settling, "PAUSE_SECONDS", 0.01)
-    away = settling.OperationalError("server closed the connection")
+    away = kind("server closed the connection")
     once, answers = settling._once, iter([away])
 
     def away_once(*arguments):
