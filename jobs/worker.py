@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db import connections
 
 from jobs import lifecycle, metrics, pieces, storage
 from jobs.child import EngineFailed, ModelChild
@@ -53,9 +54,9 @@ class Supervisor:
     def work(self, job_id: UUID, tenant_id: UUID, message: Received) -> None:
         """See the job to an end of this attempt. Returning means: delete the message.
 
-        Raises NotOurs when the lease was lost, or this worker has no model: leave the message
-        alone. Any other exception puts the message back; the job itself is picked up again when its
-        lease has run out.
+        Raises NotOurs when the lease was lost and the job goes on, or this worker has no model:
+        leave the message alone. Any other exception puts the message back; the job itself is picked
+        up again when its lease has run out.
         """
         self.fitness.check(message, self.hold(message))
         try:
@@ -101,7 +102,10 @@ class Supervisor:
                 job = self._see_through(order, keeper)
             except (LeaseLost, StaleAttempt) as lost:
                 metrics.lost_attempts.inc()
-                raise NotOurs(str(lost)) from lost
+                if not _has_ended(order):
+                    raise NotOurs(str(lost)) from lost
+                log.info("attempt_outlived_by_its_job")
+                return  # nobody needs the message; while it stays hidden its lane is blocked
         if job.is_final:
             pieces.remove(order.tenant_id, order.job_id)
 
@@ -133,7 +137,7 @@ class Supervisor:
         result = {**facts, "processing_seconds": seconds}
         job = settle(order, lifecycle.succeed, result=result, output_key=key)
         if job.state == State.CANCELED:  # the cancel came between the last step and the commit
-            storage.outputs().delete(key)
+            _remove(key)
             log.info("attempt_canceled")
             return job
         metrics.videos_processed.inc()
@@ -165,6 +169,25 @@ def _put(order: Order, file: Path, keeper: Keeper) -> str:
     key = storage.put_result(file, *ids, keeper.progressed)
     crash_point("result.put")
     return key
+
+
+def _remove(key: str) -> None:
+    """Nobody wants the result. What stays, the sweeper takes."""
+    try:
+        storage.outputs().delete(key)
+    except Exception as problem:  # out of reach; the end of the job is recorded
+        log.warning("result_not_removed", problem=str(problem))
+
+
+def _has_ended(order: Order) -> bool:
+    """Whether the job is final: by its deadline, or by a commit whose answer was lost."""
+    try:
+        with acting_for(order.tenant_id):
+            return Job.objects.get(id=order.job_id).is_final
+    except (*GONE, Job.DoesNotExist) as problem:
+        connections.close_all()
+        log.warning("job_not_read", problem=str(problem))
+        return False
 
 
 def _hand_over(order: Order, made: Pieces) -> Job:

@@ -268,8 +268,7 @@ def test_an_expired_job_is_let_go_of(supervisor, job, plan):
         lifecycle.expire(job.id)
 
     on_first_beat(expire, job)
-    with pytest.raises(NotOurs):
-        work(supervisor, job)
+    work(supervisor, job)  # its message is deleted: hidden, it would block the lane
     assert (seen(job).state, seen(job).error_code) == ("failed", "deadline_passed")
 
 
@@ -374,6 +373,28 @@ def test_a_cancel_after_the_last_step_wins_and_its_result_is_removed(supervisor,
     key = storage.result_key(job.tenant_id, job.id, attempt.id)
     assert seen(job).state == "canceled"
     assert not storage.outputs().exists(key)
+
+
+def test_a_result_of_a_canceled_job_that_cannot_be_removed_loses_no_attempt(
+    supervisor, job, monkeypatch
+):
+    put = storage.put_result
+
+    def put_and_cancel(*arguments):
+        key = put(*arguments)
+        with acting_for(job.tenant_id):
+            lifecycle.cancel(job.id, by="a test")
+        monkeypatch.setattr(type(storage.outputs()), "delete", away)
+        return key
+
+    def away(*arguments):
+        raise OSError("out of reach")
+
+    lost = metrics.lost_attempts._value.get()
+    monkeypatch.setattr(storage, "put_result", put_and_cancel)
+    work(supervisor, job)
+    assert seen(job).state == "canceled"
+    assert metrics.lost_attempts._value.get() == lost
 
 
 @pytest.mark.parametrize("kind", [OperationalError, InternalError])
