@@ -18,6 +18,7 @@ from tests.inference.matrix.axes import VARIABLE, Cell
 
 Rgb = npt.NDArray[np.uint8]
 FACE = 96  # a drawn head needs no more: it is about 70 pixels wide
+LARGE_SIDE = 1920  # from here on the finder sees small heads no more: docs/limits.md has the sizes
 BITS = 10
 # Where the head lies in its square. What may be painted: the face below the eyes; all that the
 # model sees of it where colors are not matched, as LatentSync does it.
@@ -90,7 +91,8 @@ def times(cell: Cell) -> tuple[list[Fraction], Fraction]:
 def heads(cell: Cell, number: int) -> list[tuple[int, int, int]]:
     """left, top and person of the heads in a frame."""
     width, height = cell.size
-    middle = ((width - FACE) // 2, (height - FACE) // 2, 0)
+    side = head_side(cell)
+    middle = ((width - side) // 2, (height - side) // 2, 0)
     few = min(3, cell.frames // 2)
     gap = {
         "start": range(few),
@@ -102,27 +104,36 @@ def heads(cell: Cell, number: int) -> list[tuple[int, int, int]]:
     if number in gap:
         return []
     if cell.faces == "two":
-        return [(0, middle[1], 0), (width - FACE, height - FACE, 1)]
+        return [(0, middle[1], 0), (width - side, height - side, 1)]
     if cell.faces == "edge":
-        return [(width - FACE * 3 // 4, middle[1], 0)]
+        return [(width - side * 3 // 4, middle[1], 0)]
     return [middle]
+
+
+def head_side(cell: Cell) -> int:
+    """Of the square that a head is drawn in, in pixels: large enough to be found in its picture."""
+    large = max(cell.size) // LARGE_SIDE
+    cut_off = 2 if cell.faces == "edge" else 1  # a part of a head is found only if it is larger
+    return FACE * max(1, large * cut_off)
 
 
 def mouths(cell: Cell) -> npt.NDArray[np.bool_]:
     """(height, width): where a mouth of any of the heads may be painted."""
     width, height = cell.size
     found = np.zeros((height, width), bool)
+    times = head_side(cell) // FACE
     for left, top, _ in heads(cell, cell.frames // 2) or heads(cell, 0):
         rows, columns = MATCHED if cell.match else PLAIN
-        high, low = max(0, top + rows.start), top + rows.stop
-        found[high:low, max(0, left + columns.start) : left + columns.stop] = True
+        high, low = max(0, top + times * rows.start), top + times * rows.stop
+        found[high:low, max(0, left + times * columns.start) : left + times * columns.stop] = True
     return found
 
 
 @lru_cache
-def head(person: int) -> Rgb:
+def head(person: int, side: int) -> Rgb:
     who = invent(1_000_100 + person)
-    return draw(who, Pose(), Mouth(0.3, 0.5), size=(FACE, FACE), placement=PLACEMENT)
+    placement = PLACEMENT * (side // FACE)
+    return draw(who, Pose(), Mouth(0.3, 0.5), size=(side, side), placement=placement)
 
 
 def picture(cell: Cell, number: int) -> Rgb:
@@ -131,7 +142,7 @@ def picture(cell: Cell, number: int) -> Rgb:
     slope = np.linspace(70, 150, width, dtype=np.uint8)
     frame = np.repeat(np.broadcast_to(slope, (height, width))[..., None], 3, axis=2).copy()
     for left, top, person in heads(cell, number):
-        part = head(person)[: height - top, : width - left]
+        part = head(person, head_side(cell))[: height - top, : width - left]
         frame[top : top + part.shape[0], left : left + part.shape[1]] = part
     strip = np.array([number >> bit & 1 for bit in range(BITS)], np.uint8) * 219 + 16
     rows = height // 12
