@@ -28,6 +28,7 @@ Event = Mapping[str, Any]
 POLL_SECONDS = 0.5
 START_SECONDS = 600  # a real checkpoint of 5 GB from a cold disk
 POLITE_SECONDS = 10  # for an end of input, and then for a TERM
+KILL_SECONDS = 30  # for a KILL, which the kernel may hold back
 OUT_OF_MEMORY = (
     "The machine may have run out of memory. Send the video in a smaller size; if that fails too, "
     "write to us with the job's id."
@@ -161,7 +162,11 @@ class ModelChild:
         """SIGKILL, to its media process as well. The next `begin()` starts another."""
         if self._process is not None:
             self._signal(signal.SIGKILL)
-            self._process.wait()
+            if not self._ended_within(KILL_SECONDS):
+                # It hangs in the kernel, in its driver perhaps, and holds the GPU: a worker that
+                # waits for it would look alive for ever. Without it, it is replaced.
+                log.error("model_process_not_killable", pid=self._process.pid)
+                os._exit(1)
             log.info("model_process_killed", pid=self._process.pid)
 
     def _await_ready(self, check: Callable[[], None]) -> None:

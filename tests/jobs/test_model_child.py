@@ -173,6 +173,21 @@ def test_a_kill_reaches_what_the_process_has_started(child, bundle, request_of):
     until(lambda: not any(map(is_alive, company)))
 
 
+def test_a_worker_whose_model_cannot_be_killed_ends_itself(child, monkeypatch):
+    class Exited(BaseException):
+        pass
+
+    def leave(status):
+        raise Exited(status)
+
+    child.start()
+    monkeypatch.setattr(child_module, "KILL_SECONDS", 0.1)
+    monkeypatch.setattr(child_module.os, "_exit", leave)
+    with monkeypatch.context() as hung, pytest.raises(Exited):
+        hung.setattr(child, "_signal", lambda number: None)
+        child.kill()
+
+
 def test_what_the_process_has_started_ends_when_it_is_killed_from_outside(
     child, bundle, request_of
 ):
