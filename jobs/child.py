@@ -78,6 +78,7 @@ class ModelChild:
             env=starting.environment(),
             cwd=settings.BASE_DIR,
             text=True,
+            errors="replace",  # some library's chatter must not end the reading
             bufsize=1,
             start_new_session=True,  # a kill reaches its media process too
         )

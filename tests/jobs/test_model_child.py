@@ -173,6 +173,15 @@ def test_a_kill_reaches_what_the_process_has_started(child, bundle, request_of):
     until(lambda: not any(map(is_alive, company)))
 
 
+def test_a_line_that_is_no_text_ends_no_reading(child, monkeypatch):
+    says = "import os; os.write(1, b'\\xff\\n')"
+    monkeypatch.setattr(child_module.starting, "command", lambda: [sys.executable, "-c", says])
+    with pytest.raises(EngineFailed, match="ended with status 0"):
+        child.start()
+        while child.next_event(5) is not None:
+            pass
+
+
 def test_a_worker_whose_model_cannot_be_killed_ends_itself(child, monkeypatch):
     class Exited(BaseException):
         pass
