@@ -55,6 +55,13 @@ class Submitted:
         with as_operator("count a test's attempts"):
             return Attempt.objects.filter(job=self.id).count()
 
+    @property
+    def unsent(self) -> int:
+        """Its messages that are not marked as sent."""
+        with as_operator("count a test's messages"):
+            unsent = OutboxMessage.objects.filter(payload__job_id=str(self.id), sent_at=None)
+            return unsent.count()
+
     def has_ended(self) -> bool:
         return self.state in TERMINAL
 

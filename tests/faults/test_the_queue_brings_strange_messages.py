@@ -126,7 +126,7 @@ def waiting(house, strict, submit):
     """A job whose own message is gone and that nobody misses yet."""
     dispatcher = house.start("dispatcher", **NOBODY_MISSES_IT)
     job = submit()
-    until(lambda: strict.naming(str(job.id)), "the message is sent")
+    until(lambda: strict.naming(str(job.id)) and not job.unsent, "the message is sent and marked")
     dispatcher.kill()
     strict.purge()
     return job
