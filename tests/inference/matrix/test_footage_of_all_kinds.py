@@ -122,8 +122,7 @@ def numbers_shown(cell, made):
     """The rule of `length`, written once more: from the times of the frames and of the sound."""
     if cell.length == "video":
         return list(range(cell.frames))
-    ends = [*made.starts[1:], made.end]
-    lasts = [end - start for start, end in zip(made.starts, ends, strict=True)]
+    lasts = frames_last(cell, made)
     usual = usual_frame(cell)
     heard = heard_seconds(cell, made)
     shown, now = [], Fraction(0)
@@ -140,6 +139,13 @@ def numbers_shown(cell, made):
 
 def short_by_one(cell, left):
     return cell.length == "cut" or (cell.length != "hold" and left <= usual_frame(cell))
+
+
+def frames_last(cell, made):
+    """Each until the next one; the last as its file says, but no less than a usual frame."""
+    ends = [*made.starts[1:], made.end]
+    lasts = [end - start for start, end in zip(made.starts, ends, strict=True)]
+    return [*lasts[:-1], max(lasts[-1], usual_frame(cell))]
 
 
 def usual_frame(cell):
@@ -255,12 +261,12 @@ def check_step(cell, made, shown, ended):
 
 
 def expected_starts(cell, made, shown):
-    ends = [*made.starts[1:], made.end]
+    lasts = frames_last(cell, made)
     now = Fraction(0)
     for place, number in enumerate(shown):
         yield now
         held = cell.length == "hold" and place >= cell.frames
-        now += usual_frame(cell) if held else ends[number] - made.starts[number]
+        now += usual_frame(cell) if held else lasts[number]
 
 
 def picture_times(path):
