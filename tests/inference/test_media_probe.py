@@ -28,6 +28,12 @@ def test_odd_rates_stay_exact(tmp_path):
     assert info.to_mapping()["video"]["frame_rate"] == "30000/1001"
 
 
+def test_the_clock_of_a_single_picture_is_not_taken_for_its_rate(tmp_path):
+    # Its container guesses 2000 frames a second: nothing is there to be measured.
+    film = clips.film(tmp_path / "a.ts", clips.numbered(1), rate=1000, times=[0])
+    assert probe(film).video.frame_rate == 25
+
+
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_a_turned_film_has_the_size_it_is_seen_with(tmp_path, rotation):
     path = clips.film(tmp_path / "a.mp4", clips.numbered(5), rotation=rotation)

@@ -16,6 +16,7 @@ from inference.media.limits import MediaLimits
 
 READ_BYTES = 1 << 18
 DECODER_THREADS = 4
+MOST_GUESSED = 240  # frames a second, of a rate that nothing measures
 NOT_MEDIA = "This is not a video or sound file of a kind that can be read."
 
 
@@ -136,11 +137,14 @@ def check_seconds(seconds: Fraction, limits: MediaLimits) -> None:
 
 
 def frame_rate(stream: av.VideoStream) -> Fraction:
-    """Usual frames a second; 25 where the file gives none that can be."""
-    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate:
-            return Fraction(rate)
-    return Fraction(25)
+    """Usual frames a second; 25 where the file gives none that can be.
+
+    Of a single picture there is no average, and what is guessed may be the rate of its clock.
+    """
+    if stream.average_rate:
+        return Fraction(stream.average_rate)
+    guesses = (stream.guessed_rate, stream.base_rate)
+    return next((Fraction(rate) for rate in guesses if rate and rate <= MOST_GUESSED), Fraction(25))
 
 
 def _check_decoder(stream: av.stream.Stream, allowed: tuple[str, ...]) -> None:
