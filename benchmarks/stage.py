@@ -8,20 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-os.environ.setdefault("LOG_LEVEL", "ERROR")  # a line for each repair would be measured too
-
 import django
+from django.conf import settings
 
-django.setup()
+if not settings.configured:  # in the tests they are, and what they start has logs that are read
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    os.environ.setdefault("LOG_LEVEL", "ERROR")  # a line for each repair would be measured too
+    django.setup()
 
-import psycopg  # noqa: E402
-from django.db import connections  # noqa: E402
-from psycopg import sql  # noqa: E402
+import psycopg
+from django.db import connections
+from psycopg import sql
 
-from portal import environment  # noqa: E402
-from portal.embedded.postgres import Postgres  # noqa: E402
-from tests import database  # noqa: E402
+from portal import environment
+from portal.embedded.postgres import Postgres
+from tests import database
 
 ALIASES = ("default", "owner")
 

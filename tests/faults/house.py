@@ -26,6 +26,7 @@ COMMANDS = {
 }
 SHORT_PATIENCE = {
     "DEBUG": "1",  # crash points are heard
+    "LOG_LEVEL": "INFO",  # what tests wait for is said there
     "FAULTS_LEASE_SECONDS": "6",  # more than a busy machine holds a process up
     "PROGRESS_SECONDS": "0.2",
     "RETRY_SECONDS": "0",
