@@ -11,7 +11,6 @@ from typing import Any
 
 from django.db import connection
 
-from jobs import scaling
 from jobs.models import Job
 
 KNOWN_AT_LEAST = 5  # fewer successes of a kind say nothing of the next
@@ -50,6 +49,9 @@ class Finish:
     earliest: datetime
     latest: datetime
 
+    def not_before(self, moment: datetime) -> "Finish":
+        return Finish(max(self.earliest, moment), max(self.latest, moment))
+
 
 def kind_of(job: Job) -> Kind:
     return str(job.options.get("steps", "")), job.options.get("speed", "exact")
@@ -76,30 +78,43 @@ def work(pace: Span | None, seconds: float | None, percent: int) -> Span | None:
 def wait_for_gpu(ahead: int, line: Line) -> Span | None:
     """Until a worker takes a job that has so many before it.
 
-    At best with as many workers as the scaling policy will have, at worst with those at work now,
-    each of which has just begun a slow one. Where none is at work, an idle one takes it.
+    With the workers that are at work now: at worst each has just begun a slow one. More may come,
+    but nothing is promised on them. Where none is at work, an idle one takes it.
     """
     if line.job is None:
         return None
-    wanted = scaling.demand(runnable=line.runnable, running=line.workers)
-    soon = max(scaling.recommend(wanted, line.workers), line.workers)
-    busy = min(line.workers, 1)
-    slow_rounds = _rounds(ahead + busy, max(line.workers, 1))
-    return Span(ahead // soon * line.job.low, slow_rounds * line.job.high)
+    busy, workers = min(line.workers, 1), max(line.workers, 1)
+    slow_rounds = _rounds(ahead + busy, workers)
+    return Span(ahead // workers * line.job.low, slow_rounds * line.job.high)
 
 
 def wait_for_lane(place: int, lanes: Lanes, line: Line) -> Span | None:
     """Until a worker takes a job that is the `place`th of its tenant without a lane.
 
-    Lanes free as their jobs end, at worst all together and each after a wait for a GPU.
+    Lanes free as their jobs end, at worst all together and each after a wait for a GPU. How soon it
+    may be at best is in `ends`, by the work of the very jobs before it.
     """
     if line.job is None:
         return None
     endings = max(0, place - max(0, lanes.number - lanes.taken))
     queue = _rounds(line.runnable, max(line.workers, 1)) * line.job.high
-    low = max(0, endings - 1) // lanes.number * line.job.low
-    high = _rounds(endings, lanes.number) * (queue + line.job.high) + queue
-    return Span(low, high)
+    return Span(0, _rounds(endings, lanes.number) * (queue + line.job.high) + queue)
+
+
+def ends(works: Iterable[float], lanes: Lanes, line: Line) -> list[float]:
+    """Seconds until the end of each job of a tenant at best, in the order of their turns.
+
+    works: seconds that each still takes at best. What is ahead is shared among the lanes, or the
+    workers if those are fewer. None ends before one that is ahead of it.
+    """
+    at_once = min(lanes.number, max(line.workers, 1))
+    told: list[float] = []
+    ahead = 0.0
+    for place, work in enumerate(works):
+        begun = ahead / at_once if place >= at_once else 0
+        told.append(max([begun + work, *told[-1:]]))
+        ahead += work
+    return told
 
 
 def finish(now: datetime, *parts: Span | None) -> Finish | None:

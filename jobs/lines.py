@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Count, F, OuterRef, Subquery
 
 from jobs.forecasting import Lanes
-from jobs.models import Job, Upload
+from jobs.models import Job, State, Upload
 from messaging.models import OutboxMessage
 from tenants.models import Limits
 
@@ -23,6 +23,10 @@ SELECT id, place FROM (
     FROM jobs_job WHERE state = 'queued' AND lane IS NULL AND tenant_id = ANY(%s)
 ) line WHERE id = ANY(%s)
 """
+
+# So many of a line are looked at one by one; a forecast behind them is no better for the rest.
+LOOKED_AT = 1000
+LOOKED_AT_FOR = ("tenant_id", "state", "lane", "percent", "options", "video_id", "audio_id")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,19 @@ def places(waiting: Sequence[Job]) -> dict[UUID, int]:
     with connection.cursor() as cursor:
         cursor.execute(PLACES, [tenants, [job.id for job in waiting]])
         return dict(cursor.fetchall())
+
+
+def turns(waiting: Sequence[Job]) -> list[Job]:
+    """All that have a turn of the tenants of these, in its order: first those with a lane."""
+    if not waiting:
+        return []
+    rows = Job.objects.filter(
+        tenant_id__in={job.tenant_id for job in waiting},
+        state__in=(State.QUEUED, State.PROCESSING),
+        cancel_requested_at=None,
+    )
+    order = (F("lane").asc(nulls_last=True), "-priority", "queued_at", "id")
+    return list(rows.only(*LOOKED_AT_FOR).order_by(*order)[:LOOKED_AT])
 
 
 def pauses(sent: Sequence[Job], now: datetime) -> dict[UUID, datetime]:

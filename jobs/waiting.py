@@ -60,7 +60,7 @@ class Wait:
 
 
 def waits_of(jobs: Sequence[Job], *, now: datetime | None = None) -> dict[UUID, Wait]:
-    """For each of the jobs; those that have ended wait for nothing. At most nine queries."""
+    """For each of the jobs; those that have ended wait for nothing. At most ten queries."""
     live = [job for job in jobs if not job.is_final]
     waits = {job.id: Wait() for job in jobs}
     if live:
@@ -80,13 +80,15 @@ class _Seen:
         self.limits = lines.limits({job.tenant_id for job in waiting})
         self.places = lines.places(waiting)
         self.pauses = lines.pauses(sent, now)
+        turns = lines.turns(waiting)
         self.paces: Mapping[Kind, Span] = {}
         if timed:
-            self.paces = forecasting.paces(map(forecasting.kind_of, timed))
-        self.lengths = lines.lengths(timed) if self.paces else {}
+            self.paces = forecasting.paces(map(forecasting.kind_of, timed + turns))
+        self.lengths = lines.lengths(timed + turns) if self.paces else {}
         self.line = forecasting.line() if self.paces and waiting + sent else Line(0, 0, None)
         moments = [job.dispatched_at for job in sent if job.dispatched_at]
         self.ahead = forecasting.ahead(moments) if self.paces and moments else {}
+        self.ends = self._ends(turns) if self.paces else {}
 
     def wait_of(self, job: Job) -> Wait:
         return Wait(self._reason(job), self.places.get(job.id), self._finish(job))
@@ -105,15 +107,38 @@ class _Seen:
         return Reason.FREE_LANE if full else Reason.ADMISSION
 
     def _finish(self, job: Job) -> Finish | None:
-        pace = self.paces.get(forecasting.kind_of(job))
-        if pace is None or job.state == State.VALIDATING or job.cancel_requested_at:
+        work = self._work(job)
+        if work is None or job.state == State.VALIDATING or job.cancel_requested_at:
             return None
-        lengths = (self.lengths.get(each) for each in (job.video_id, job.audio_id))
-        seconds = forecasting.output_seconds(job, *lengths)
-        work = forecasting.work(pace, seconds, job.percent)
         if job.state == State.PROCESSING:
             return forecasting.finish(self.now, work)
-        return forecasting.finish(self.now, self._until_begun(job), work)
+        finish = forecasting.finish(self.now, self._until_begun(job), work)
+        if finish is None or job.lane is not None:
+            return finish
+        at_best = self.ends.get(job.id, self.ends.get(job.tenant_id, 0))
+        return finish.not_before(self.now + timedelta(seconds=at_best))
+
+    def _work(self, job: Job) -> Span | None:
+        lengths = (self.lengths.get(each) for each in (job.video_id, job.audio_id))
+        seconds = forecasting.output_seconds(job, *lengths)
+        return forecasting.work(self.paces.get(forecasting.kind_of(job)), seconds, job.percent)
+
+    def _ends(self, turns: Sequence[Job]) -> dict[UUID, float]:
+        """Seconds until each job ends at best; by tenant, until the last one looked at does."""
+        told: dict[UUID, float] = {}
+        for tenant, room in self.limits.items():
+            own = [job for job in turns if job.tenant_id == tenant]
+            works = (self._at_best(job) for job in own)
+            ends = forecasting.ends(works, room.lanes, self.line)
+            told.update(zip((job.id for job in own), ends, strict=True))
+            told[tenant] = max(ends, default=0)
+        return told
+
+    def _at_best(self, job: Job) -> float:
+        """Seconds of work that remain: as of any job, where this one's kind isn't known."""
+        whole = self.line.job.low if self.line.job else 0
+        work = self._work(job)
+        return work.low if work else whole * (100 - job.percent) / 100
 
     def _until_begun(self, job: Job) -> Span | None:
         if job.lane is None:

@@ -153,8 +153,8 @@ def test_what_a_worker_has_done_is_not_to_be_done_again():
         (2, 3, 2, 100, 400),
         (3, 4, 2, 100, 400),
         (4, 5, 2, 200, 600),
-        # Two workers and 18 that wait: the policy will have four, for 20 runnable and running.
-        (17, 18, 2, 400, 1800),
+        # The policy will have four for them, but they are not there yet.
+        (17, 18, 2, 800, 1800),
         (100, 200, 10, 1000, 2200),
     ],
 )
@@ -163,23 +163,39 @@ def test_the_wait_for_a_gpu_is_in_whole_rounds(ahead, runnable, workers, low, hi
 
 
 @pytest.mark.parametrize(
-    ("place", "lanes", "line", "low", "high"),
+    ("place", "lanes", "line", "high"),
     [
-        (1, Lanes(2, 2), Line(0, 2, JOB), 0, 200),
-        (2, Lanes(2, 2), Line(0, 2, JOB), 0, 200),
-        (3, Lanes(2, 2), Line(0, 2, JOB), 100, 400),
-        (4, Lanes(2, 2), Line(0, 2, JOB), 100, 400),
-        (1, Lanes(1, 1), Line(0, 1, JOB), 0, 200),
-        (5, Lanes(1, 1), Line(0, 1, JOB), 400, 1000),
-        (1, Lanes(2, 0), Line(0, 0, JOB), 0, 0),  # admission comes within the second
-        (2, Lanes(2, 1), Line(0, 1, JOB), 0, 200),
-        (1, Lanes(1, 3), Line(0, 3, JOB), 0, 200),  # a limit that was lowered
+        (1, Lanes(2, 2), Line(0, 2, JOB), 200),
+        (2, Lanes(2, 2), Line(0, 2, JOB), 200),
+        (3, Lanes(2, 2), Line(0, 2, JOB), 400),
+        (4, Lanes(2, 2), Line(0, 2, JOB), 400),
+        (1, Lanes(1, 1), Line(0, 1, JOB), 200),
+        (5, Lanes(1, 1), Line(0, 1, JOB), 1000),
+        (1, Lanes(2, 0), Line(0, 0, JOB), 0),  # admission comes within the second
+        (2, Lanes(2, 1), Line(0, 1, JOB), 200),
+        (1, Lanes(1, 3), Line(0, 3, JOB), 200),  # a limit that was lowered
         # Three wait for two GPUs: each round, and the last, may wait two slow jobs for one.
-        (1, Lanes(2, 2), Line(3, 2, JOB), 0, 1000),
+        (1, Lanes(2, 2), Line(3, 2, JOB), 1000),
     ],
 )
-def test_the_wait_for_a_lane_is_in_whole_rounds(place, lanes, line, low, high):
-    assert forecasting.wait_for_lane(place, lanes, line) == Span(low, high)
+def test_the_wait_for_a_lane_is_at_worst_in_whole_rounds(place, lanes, line, high):
+    assert forecasting.wait_for_lane(place, lanes, line) == Span(0, high)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "workers", "ends"),
+    [
+        (1, 1, [5, 85, 225, 305, 306]),
+        (2, 1, [5, 85, 225, 305, 306]),  # one worker, however many lanes
+        (1, 2, [5, 85, 225, 305, 306]),
+        (4, 0, [5, 85, 225, 305, 306]),  # an idle one will come
+        (2, 2, [5, 80, 182.5, 192.5, 192.5]),  # the short last one is told no sooner
+    ],
+)
+def test_at_best_a_job_ends_when_all_before_it_are_done_and_itself(lanes, workers, ends):
+    line = Line(0, workers, JOB)
+    assert forecasting.ends([5, 80, 140, 80, 1], Lanes(lanes, lanes), line) == ends
+    assert forecasting.ends([], Lanes(lanes, 0), line) == []
 
 
 def test_nothing_known_of_jobs_says_nothing_of_waits():

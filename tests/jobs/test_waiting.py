@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs import lifecycle, waiting
+from jobs import lifecycle, lines, waiting
 from jobs.admission import admit
 from jobs.forecasting import Finish
 from jobs.models import Job
@@ -175,14 +175,39 @@ def test_a_job_without_a_lane_is_forecast_with_its_tenants_rounds(acting):
     successes(*[2] * 5, output_seconds=50)
     now = timezone.now()
     for lane in range(2):
-        lifecycle.claim(a_queued_job(lane=lane).id, worker=f"gpu-{lane}", lease=60)
+        taken = a_queued_job(lane=lane, **of_length(50))
+        lifecycle.claim(taken.id, worker=f"gpu-{lane}", lease=60)
     jobs = [a_queued_job(**of_length(10)) for _ in range(3)]
     waits = waits_of(jobs, now=now)
     assert [waits[job.id].finish for job in jobs] == [
-        after(now, 20, 100 + 20),
-        after(now, 20, 100 + 20),
-        after(now, 100 + 20, 200 + 20),
+        after(now, 120, 120),
+        after(now, 130, 130),
+        after(now, 140, 200 + 20),
     ]
+
+
+def test_a_line_of_long_jobs_is_not_told_by_short_ones_of_the_past(acting):
+    """One worker, one lane: a short job ends, and long ones stand before the last."""
+    successes(*[2] * 5, output_seconds=1)
+    now = timezone.now()
+    runs = a_queued_job(lane=0, percent=50, **of_length(4))
+    lifecycle.claim(runs.id, worker="gpu-1", lease=60)
+    jobs = [a_queued_job(**of_length(seconds)) for seconds in (40, 70, 40, 1)]
+    waits = waits_of(jobs, now=now)
+    told = [(waits[job.id].finish.earliest - now).total_seconds() for job in jobs]
+    assert told == [pytest.approx(ahead, abs=8) for ahead in (84, 224, 304, 306)]
+    assert waits_of(jobs[2:3], now=now)[jobs[2].id] == waits[jobs[2].id]
+    assert all(wait.finish.latest >= wait.finish.earliest for wait in waits.values())
+
+
+def test_what_stands_behind_those_that_were_looked_at_ends_no_sooner(acting, monkeypatch):
+    monkeypatch.setattr(lines, "LOOKED_AT", 2)
+    successes(*[2] * 5)
+    now = timezone.now()
+    jobs = [a_queued_job(**of_length(60)) for _ in range(3)]
+    waits = waits_of(jobs, now=now)
+    told = [waits[job.id].finish.earliest for job in jobs]
+    assert told[2] == told[1] > told[0]
 
 
 def test_a_pause_is_part_of_the_forecast(acme, settings):
@@ -248,7 +273,7 @@ def test_a_page_of_jobs_asks_as_often_as_one_of_each(acting):
             waits = waits_of(page)
         assert all(waits[job.id].finish for job in page if job.state == "queued")
         asked.append(len(queries))
-    assert asked[0] == asked[1] <= 8
+    assert asked[0] == asked[1] <= 9
     assert waiting.waits_of([]) == {}
 
 
