@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from jobs.failures import title_of
+from jobs.failures import OURS, title_of
 from jobs.models import Attempt, Job, State
 from jobs.waiting import Wait
 from portal.pages import media
@@ -65,6 +65,7 @@ class ShownJob:
         self.error_title = title_of(job.error_code)
         self.retry_of_id = job.retry_of_id
         self.retried_by_id = retried_by.id if retried_by else None
+        self.failed_through_us = job.error_code in OURS
         self.can_retry = job.state == State.FAILED and retried_by is None
         self.warnings = (job.result_facts or {}).get("warnings") or []
         self.is_live = not job.is_final
@@ -91,6 +92,15 @@ class ShownJob:
         place = self.wait.position or 1
         before = f" Jobs of yours before it: {place - 1}." if place > 1 else ""
         return self.wait.sentence + before
+
+    @property
+    def retry_words(self) -> str:
+        """What another try is, and what can be hoped of it."""
+        if self.error_code == "deadline_passed":
+            return "A new try has the same files and choices, but no deadline."
+        if self.failed_through_us:
+            return "With the same files and choices; nothing is uploaded again."
+        return "A new try has the same files and choices, so it may well end the same way."
 
     @property
     def expected(self) -> str:

@@ -211,6 +211,24 @@ def test_a_failed_job_is_tried_again_with_one_click_and_by_a_second_click_not_tw
     assert f'href="{page_of(failed)}">another try' in studio.browser.get(page_of(new)).text
 
 
+@pytest.mark.parametrize(
+    ("code", "first", "words"),
+    [
+        ("worker_lost", "retry", "nothing is uploaded again"),
+        ("no_face", "new-job", "may well end the same way"),
+        ("deadline_passed", "new-job", "but no deadline"),
+    ],
+)
+def test_what_failed_for_its_input_is_offered_a_new_job_before_another_try(
+    studio, make_job, code, first, words
+):
+    page = studio.browser.get(page_of(make_job(studio, "failed", error_code=code))).text
+    places = {name: page.index(f'id="{name}"') for name in ("retry", "new-job")}
+    assert min(places, key=places.get) == first
+    assert words in page
+    assert ("button-quiet" in page) == (first == "new-job")
+
+
 def test_who_may_only_look_is_offered_no_retry(studio, make_job):
     failed = make_job(studio, "failed", error_code="worker_lost")
     viewer = studio.member("viewer")
