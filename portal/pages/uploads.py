@@ -69,6 +69,7 @@ def page(request: MemberRequest, form: Form, refusal: str = "") -> dict[str, Any
         "steps_range": STEPS_RANGE,
         "guidance_range": GUIDANCE_RANGE,
         "consent_length": CONSENT_LENGTH,
+        "deadline_days": submission.LONGEST_DEADLINE.days,
         "has_sample": media.has_sample(),
         "use_sample": "sample" in request.GET,
     }

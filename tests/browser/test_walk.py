@@ -2,6 +2,7 @@
 
 import re
 import wave
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,25 @@ def test_a_text_file_called_mp4_is_refused_before_it_is_sent(page: Page, site, t
     expect(page.locator("#wrong-video")).to_contain_text("holds text")
     page.click("#send")
     expect(page.locator("#problem")).to_contain_text("Choose a video and a voice first")
+
+
+@pytest.mark.parametrize(("days", "words"), [(-1, "has passed"), (31, "more than 30 days")])
+def test_a_deadline_that_cannot_be_is_marked_before_anything_is_sent(
+    page: Page, site, tmp_path, days, words
+):
+    noise = tmp_path / "noise.mp4"
+    noise.write_bytes(bytes(range(256)))
+    sent = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.goto(f"{site['address']}/jobs/new/")
+    for kind in ("video", "audio"):
+        page.set_input_files(f"#file-{kind}", noise)
+    page.click("summary:has-text('Advanced')")
+    page.fill("#id_deadline", f"{datetime.now().astimezone() + timedelta(days=days):%Y-%m-%dT%H:%M}")
+    page.click("#send")
+    expect(page.locator("#wrong-deadline")).to_contain_text(words)
+    expect(page.locator("#id_deadline")).to_be_focused()
+    assert set(sent) == {"GET"}
 
 
 def test_a_file_of_another_kind_is_refused_before_it_is_sent(page: Page, site, tmp_path):

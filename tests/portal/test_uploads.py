@@ -60,6 +60,11 @@ def test_a_deadline_is_meant_in_the_viewers_zone_and_refused_when_it_has_passed(
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_deadline")
 
 
+def test_the_page_says_whose_time_a_deadline_is_in_and_how_far_ahead_it_may_be(studio):
+    page = studio.browser.get(NEW).text
+    assert 'data-days="30"' in page and "in your computer's time zone, at most 30 days" in page
+
+
 def test_addresses_of_parts_are_of_the_pages_own_origin(studio):
     (part,) = started(studio.browser).json()["parts"]
     assert part["url"].startswith("/")

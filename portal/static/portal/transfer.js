@@ -54,7 +54,8 @@ export class Transfer {
     this.tell("Putting together");
     await post(plan.complete_url, {}, this.token);
     localStorage.removeItem(remember(this.file));
-    this.tell("Uploaded");
+    this.done = true;
+    this.tell("Sent");
     return plan.id;
   }
 
@@ -125,12 +126,14 @@ export class Transfer {
   }
 
   pause() {
+    if (this.done) return;
     this.paused = true;
     for (const request of this.requests) request.abort();
     this.tell("Paused");
   }
 
   resume() {
+    if (this.done) return;
     this.paused = false;
     for (const wake of this.wake ?? []) wake();
     this.wake = [];

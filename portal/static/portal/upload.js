@@ -1,5 +1,6 @@
 // The New job page: two files go up in parts, then one request makes the job.
 
+import { Deadline } from "./deadline.js";
 import { Drop } from "./drop.js";
 import { Transfer, post } from "./transfer.js";
 import { say } from "./viewer.js";
@@ -7,6 +8,7 @@ import { say } from "./viewer.js";
 const form = document.getElementById("new-job");
 const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
 const drops = [...form.querySelectorAll("[data-drop]")].map((element) => new Drop(element, Number(form.dataset.largest)));
+const deadline = new Deadline(document.getElementById("id_deadline"));
 const send = document.getElementById("send");
 const hold = document.getElementById("hold");
 const status = document.getElementById("status");
@@ -61,8 +63,9 @@ async function submit() {
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   await Promise.all(drops.map((drop) => drop.checked));
-  if (drops.every((drop) => drop.file)) submit();
-  else problem("Choose a video and a voice first.");
+  if (!drops.every((drop) => drop.file)) return problem("Choose a video and a voice first.");
+  if (!deadline.check()) return deadline.show();
+  submit();
 });
 
 hold.addEventListener("click", () => {
