@@ -1,4 +1,4 @@
-"""Recording the end of an attempt, patient with a database that is away for some seconds."""
+"""Recording the end of an attempt, patient with a database that is away, while the lease lasts."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from django.db import connections
 
+from jobs.keeper import Keeper
 from jobs.models import Job
 from jobs.producing import Order
 from messaging.gone import GONE
@@ -14,22 +15,25 @@ from tenants.context import acting_for
 
 log = structlog.get_logger(__name__)
 
-TRIES, PAUSE_SECONDS = 5, 2.0
+LEAST_TRIES, PAUSE_SECONDS = 5, 2.0
 
 
-def settle(order: Order, operation: Callable[..., Job], **told: Any) -> Job:
+def settle(order: Order, keeper: Keeper, operation: Callable[..., Job], **told: Any) -> Job:
     """Call an operation of jobs.lifecycle that ends the attempt. Raises StaleAttempt.
 
-    A commit whose answer was lost shows as StaleAttempt at the next try: then the message is left
-    alone, and whoever receives it again finds the work done.
+    While the lease is ours the attempt can still be recorded, so no try is the last. A database
+    that is away ends that: the keeper can't renew the lease either. A commit whose answer was lost
+    shows as StaleAttempt at the next try: whoever receives the message again finds the work done.
     """
-    for _ in range(TRIES - 1):
+    tries = 1
+    while tries < LEAST_TRIES or keeper.ours:
         try:
             return _once(order, operation, told)
         except GONE as problem:
             connections.close_all()
             log.warning("end_not_recorded_yet", problem=str(problem))
             time.sleep(PAUSE_SECONDS)
+        tries += 1
     return _once(order, operation, told)
 
 

@@ -115,17 +115,18 @@ class Supervisor:
         try:
             return self._deliver(order, keeper, made)
         except HandOver:
-            return _hand_over(order, made)
+            return _hand_over(order, keeper, made)
         except CancelRequested:
             log.info("attempt_canceled")
-            return settle(order, lifecycle.finish_cancel)
+            return settle(order, keeper, lifecycle.finish_cancel)
         except EngineFailed as problem:
-            return self._fail(order, problem)
+            return self._fail(order, keeper, problem)
         except (LeaseLost, StaleAttempt, *GONE):
             raise  # nothing can be recorded: the lease runs out, the job is tried again
         except Exception:  # storage out of reach, disk full, a mistake of ours
             log.exception("attempt_broke")
-            return self._fail(order, EngineFailed("worker_fault", WORKER_FAULT, hint=TRY_AGAIN))
+            problem = EngineFailed("worker_fault", WORKER_FAULT, hint=TRY_AGAIN)
+            return self._fail(order, keeper, problem)
 
     def _deliver(self, order: Order, keeper: Keeper, made: Pieces) -> Job:
         begun = time.monotonic()
@@ -135,7 +136,7 @@ class Supervisor:
             key = _put(order, file, keeper)
         seconds = round(time.monotonic() - begun, 3)
         result = {**facts, "processing_seconds": seconds}
-        job = settle(order, lifecycle.succeed, result=result, output_key=key)
+        job = settle(order, keeper, lifecycle.succeed, result=result, output_key=key)
         if job.state == State.CANCELED:  # the cancel came between the last step and the commit
             _remove(key)
             log.info("attempt_canceled")
@@ -145,10 +146,10 @@ class Supervisor:
         log.info("job_succeeded", seconds=seconds, size_bytes=facts["size_bytes"])
         return job
 
-    def _fail(self, order: Order, problem: EngineFailed) -> Job:
+    def _fail(self, order: Order, keeper: Keeper, problem: EngineFailed) -> Job:
         """A refusal ends the job, a fault tries again; how often, lifecycle.fail() knows."""
         told = {"code": problem.code, "message": problem.message, "hint": problem.hint}
-        job = settle(order, lifecycle.fail, **told, retry=not problem.refusal)
+        job = settle(order, keeper, lifecycle.fail, **told, retry=not problem.refusal)
         metrics.failed_attempts.labels(problem.code).inc()
         if job.state == State.FAILED:
             metrics.failed_jobs.labels(problem.code).inc()
@@ -190,9 +191,9 @@ def _has_ended(order: Order) -> bool:
         return False
 
 
-def _hand_over(order: Order, made: Pieces) -> Job:
+def _hand_over(order: Order, keeper: Keeper, made: Pieces) -> Job:
     """The last pieces are recorded with the release: the next worker goes on from all of them."""
-    job = settle(order, lifecycle.release, segments=tuple(made.unrecorded))
+    job = settle(order, keeper, lifecycle.release, segments=tuple(made.unrecorded))
     metrics.put_pieces.inc(len(made.unrecorded))
     metrics.handed_over_jobs.inc()
     log.info("attempt_handed_over")

@@ -413,6 +413,52 @@ def test_a_database_that_is_away_for_a_moment_costs_no_result(supervisor, job, m
     assert seen(job).state == "succeeded"
 
 
+@pytest.mark.parametrize("then", ["done", "die"])
+def test_the_end_is_tried_to_be_recorded_for_as_long_as_the_lease_is_ours(
+    supervisor, job, plan, monkeypatch, then
+):
+    plan(then=then)
+    tried = away_for(monkeypatch, tries=12)
+    work(supervisor, job)
+    assert seen(job).state == {"done": "succeeded", "die": "queued"}[then]
+    assert len(tried) == 13
+
+
+def test_a_database_that_is_away_for_longer_than_the_lease_ends_the_tries(
+    supervisor, job, settings, monkeypatch
+):
+    settings.JOB_LEASE_SECONDS = 1.5
+    away = OperationalError("the server is away")
+    monkeypatch.setattr(lifecycle, "beat", always(away))
+    tried = away_for(monkeypatch, tries=10_000)
+    with pytest.raises(OperationalError):
+        work(supervisor, job)
+    assert len(tried) >= settling.LEAST_TRIES
+    assert seen(job).state == "processing"  # till the reconciler sees the lease
+
+
+def away_for(monkeypatch, tries):
+    """A database that is away each time an end is to be recorded, so often. The tries so far."""
+    monkeypatch.setattr(settling, "PAUSE_SECONDS", 0.01)
+    once, tried = settling._once, []
+
+    def away_or_once(*arguments):
+        tried.append(arguments)
+        if len(tried) <= tries:
+            raise OperationalError("the server is away")
+        return once(*arguments)
+
+    monkeypatch.setattr(settling, "_once", away_or_once)
+    return tried
+
+
+def always(problem):
+    def raises(*_, **__):
+        raise problem
+
+    return raises
+
+
 def segments_of(job):
     with as_operator("count"):
         return Segment.objects.filter(job=job.id).count()
