@@ -128,13 +128,7 @@ class Album:
                 notes.append(("small_face", _small(person, small)))
             larger = person.largest[0] / (FACE_SHARE * resolution)
             if larger >= MAX_ENLARGEMENT:
-                notes.append(
-                    (
-                        "large_face",
-                        f"Track {index} is up to {person.largest[0]:.0f} pixels wide: the model's"
-                        f" picture of {resolution} pixels is enlarged {larger:.1f} times.",
-                    )
-                )
+                notes.append(("large_face", _large(person, FACE_SHARE * resolution, larger)))
         return notes
 
     def no_face(self, tasks: tuple[Task, ...]) -> NoFace:
@@ -189,6 +183,14 @@ def _small(person: Person, frames: int) -> str:
     return (
         f"Track {person.index} is smaller than {MIN_WIDTH} x {MIN_HEIGHT} pixels in {frames}"
         " frames, which were left as they were."
+    )
+
+
+def _large(person: Person, drawn: float, larger: float) -> str:
+    return (
+        f"Track {person.index}'s face is up to {person.largest[0]:.0f} pixels wide. The model draws"
+        f" it {drawn:.0f} pixels wide, so the mouth is enlarged {larger:.1f} times and is softer"
+        " than the rest."
     )
 
 

@@ -103,6 +103,10 @@ def _of_the_timing(report: Mapping[str, Any]) -> Iterable[Note]:
 def _of_the_picture(report: Mapping[str, Any]) -> Iterable[Note]:
     sharpness, seam = report["sharpness"], report["seam"]
     if sharpness and sharpness["ratio"] < SOFT:
-        yield note("soft_mouth", f"The mouth has {sharpness['ratio']:.2f} of its sharpness.")
+        yield note(
+            "soft_mouth",
+            f"The mouth is softer than in the source: it has {sharpness['ratio'] * 100:.0f} % of"
+            " its sharpness there.",
+        )
     if seam and seam["added"] > SEAM:
         yield note("visible_seam", f"The patch adds a step of {seam['added']:.1f} levels.")

@@ -158,8 +158,8 @@ def test_warnings_name_small_large_and_several_faces():
             ("several_people", "2 people are seen; painted: 0."),
             (
                 "large_face",
-                "Track 0 is up to 95 pixels wide: the model's picture of 64 pixels is enlarged"
-                " 1.9 times.",
+                "Track 0's face is up to 95 pixels wide. The model draws it 50 pixels wide, so the"
+                " mouth is enlarged 1.9 times and is softer than the rest.",
             ),
         ]
     with scout([{0: At(size=30)}] * 3) as running:

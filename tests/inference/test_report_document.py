@@ -116,18 +116,20 @@ def test_a_bad_run_names_all_that_is_bad():
 
 
 @pytest.mark.parametrize(
-    ("figure", "value", "code"),
+    ("figure", "value", "code", "words"),
     [
-        ("sharpness", {"ratio": 0.2}, "soft_mouth"),
-        ("seam", {"added": 6.0}, "visible_seam"),
+        ("sharpness", {"ratio": 0.2}, "soft_mouth", "20 % of its sharpness"),
+        ("seam", {"added": 6.0}, "visible_seam", "a step of 6.0 levels"),
     ],
 )
-def test_a_bad_picture_is_warned_of(monkeypatch, figure, value, code):
+def test_a_bad_picture_is_warned_of(monkeypatch, figure, value, code, words):
     good = measures()
     mapping = good.to_mapping()
     mapping[figure] |= value
     monkeypatch.setattr(good, "to_mapping", lambda: mapping)
-    assert codes(report(good)) == [code]
+    told = report(good)
+    assert codes(told) == [code]
+    assert words in told["warnings"][0]["message"]
 
 
 def test_a_length_of_its_own_is_no_reason_to_warn_of_a_gap():
