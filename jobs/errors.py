@@ -10,6 +10,11 @@ def in_words(size_bytes: int) -> str:
     return f"{size_bytes / (1 << 20):,.1f} MB".replace(".0 MB", " MB")
 
 
+def _now(job: Any) -> str:
+    verb = {"succeeded": "has", "failed": "has", "canceled": "was"}.get(job.state, "is")
+    return f"{verb} {job.state}"
+
+
 class JobError(Exception):
     """`hint` says what to do about it; empty where nothing can be done."""
 
@@ -23,7 +28,7 @@ class NotClaimable(JobError):
     code = "job_not_claimable"
 
     def __init__(self, job: Any) -> None:
-        super().__init__(f"Job {job.id} is {job.state}; only a queued job can be claimed.")
+        super().__init__(f"Job {job.id} {_now(job)}; only a queued job can be claimed.")
 
 
 class StaleAttempt(JobError):
@@ -39,14 +44,14 @@ class NotCancelable(JobError):
     code = "job_finished"
 
     def __init__(self, job: Any) -> None:
-        super().__init__(f"Job {job.id} has {job.state}; only an unfinished job can be canceled.")
+        super().__init__(f"Job {job.id} {_now(job)}; only an unfinished job can be canceled.")
 
 
 class NotRetryable(JobError):
     code = "job_not_failed"
 
     def __init__(self, job: Any) -> None:
-        super().__init__(f"Job {job.id} is {job.state}; only a failed job can be tried again.")
+        super().__init__(f"Job {job.id} {_now(job)}; only a failed job can be tried again.")
 
 
 class NotRedrivable(JobError):
@@ -74,13 +79,17 @@ class BadDeadline(JobError):
     field = "deadline"
     hint = "Name a moment in the future with its zone, such as 2026-12-01T18:00:00Z."
 
+    def __init__(self, words: str, *, hint: str = "") -> None:
+        super().__init__(words)
+        self.hint = hint or self.hint
+
 
 class NotFinished(JobError):
     code = "job_not_finished"
     hint = "Ask /status/{id} until the state is succeeded."
 
     def __init__(self, job: Any) -> None:
-        super().__init__(f"Job {job.id} is {job.state}; there is no result yet.")
+        super().__init__(f"Job {job.id} {_now(job)}; there is no result yet.")
         self.state = job.state
 
 

@@ -173,7 +173,10 @@ def _check_deadline(deadline: datetime | None) -> None:
     if deadline <= now:
         raise BadDeadline("The deadline has passed already.")
     if deadline > now + LONGEST_DEADLINE:
-        raise BadDeadline(f"A deadline is at most {LONGEST_DEADLINE.days} days ahead.")
+        raise BadDeadline(
+            f"A deadline is at most {LONGEST_DEADLINE.days} days ahead.",
+            hint="Name an earlier moment, or none: without a deadline a job waits for its turn.",
+        )
 
 
 def _refuse_too_many() -> None:

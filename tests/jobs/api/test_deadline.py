@@ -39,13 +39,18 @@ def test_a_deadline_that_is_no_moment_is_pointed_at(acme, given, code):
 
 
 @pytest.mark.parametrize(
-    ("delta", "words"), [({"seconds": -1}, "passed already"), ({"days": 31}, "at most 30 days")]
+    ("delta", "words", "hint"),
+    [
+        ({"seconds": -1}, "passed already", "a moment in the future"),
+        ({"days": 31}, "at most 30 days", "an earlier moment"),
+    ],
 )
-def test_a_deadline_that_has_passed_or_is_far_off_is_pointed_at(acme, delta, words):
+def test_a_deadline_that_has_passed_or_is_far_off_is_pointed_at(acme, delta, words, hint):
     answer = acme.process(deadline=ahead(**delta))
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_deadline")
     [error] = answer.json()["errors"]
     assert error["pointer"] == "/deadline" and words in error["detail"]
+    assert hint in answer.json()["hint"]
     with acting_for(acme.tenant.id):
         assert not Job.objects.exists()
 
