@@ -45,6 +45,7 @@ def test_a_new_member_gets_a_password_and_a_known_person_none(acme, globex, oper
     _, second = people.add_member(globex, "jo@example.com", "viewer")
     assert User.objects.get(email="jo@example.com").check_password(password)
     assert second is None
+    assert len(password) == 16 and password.isascii() and password.isalnum()
 
 
 def test_a_person_is_a_member_once(acme, operator):
