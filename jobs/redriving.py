@@ -48,6 +48,13 @@ def redrive(job_id: UUID, *, by: str) -> tuple[str, Job | None]:
     return did, again
 
 
+def may_help(job: Job) -> bool:
+    """Whether redrive() would do anything, as far as the job itself tells."""
+    if job.state == State.FAILED:
+        return job.error_code in OURS and job.retried_by is None
+    return job.state == State.VALIDATING or (job.state == State.QUEUED and job.lane is not None)
+
+
 def _unheard() -> Q:
     return Q(state__in=[State.VALIDATING, State.QUEUED], unheard_since__isnull=False)
 

@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobs import dispatches
+from jobs import dispatches, redriving
 from jobs.admin.confirming import confirmed
 from jobs.admin.tables import when, written
-from jobs.models import Attempt, Job, Segment, State
+from jobs.models import Attempt, Job, Segment
 from jobs.operating import Done, cancel_all, redrive_all
 from jobs.waiting import waits_of
 from messaging.models import OutboxMessage
@@ -47,9 +47,15 @@ class JobAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     inlines = [AttemptsInline, SegmentsInline]
     actions = ["redrive", "cancel"]
-    readonly_fields = ["waits_for", "messages_sent", "its_retry"]
+    readonly_fields = ["waits_for", "sent_at", "messages_sent", "its_retry", "demo"]
     fieldsets = [
-        (None, {"fields": ["id", "tenant", ("state", "phase", "percent"), "waits_for"]}),
+        (
+            None,
+            {
+                "description": "All times on this page are UTC.",
+                "fields": ["id", "tenant", ("state", "phase", "percent"), "waits_for"],
+            },
+        ),
         (
             "What was asked for",
             {
@@ -68,7 +74,7 @@ class JobAdmin(ReadOnlyAdmin):
             "Messages",
             {
                 "fields": [
-                    ("dispatch_number", "dispatched_at"),
+                    ("dispatch_number", "sent_at"),
                     ("dead_letters", "unheard_since"),
                     ("lane", "fence", "cancel_requested_at"),
                     "messages_sent",
@@ -83,7 +89,7 @@ class JobAdmin(ReadOnlyAdmin):
                     "error_message",
                     "error_hint",
                     ("retry_of", "its_retry"),
-                    ("model_label", "model_is_demo"),
+                    ("model_label", "demo"),
                     "result_key",
                     ("result_size_bytes", "result_sha256"),
                     "result_facts",
@@ -114,6 +120,18 @@ class JobAdmin(ReadOnlyAdmin):
     @admin.display(description="waits for")
     def waits_for(self, job: Job) -> str:
         return waits_of([job])[job.id].reason or "-"
+
+    @admin.display(description="dispatched at")
+    def sent_at(self, job: Job) -> str:
+        """Of its own message; while its files are looked at, the moment is the question's."""
+        return (when(job.dispatched_at) if job.dispatch_number else "") or "-"
+
+    @admin.display(description="model is demo")
+    def demo(self, job: Job) -> str:
+        """Which model it was is known when it has made something."""
+        if not job.model_label:
+            return "-"
+        return "yes" if job.model_is_demo else "no"
 
     @admin.display(description="its retry")
     def its_retry(self, job: Job) -> SafeString | str:
@@ -154,7 +172,6 @@ def _times(message: OutboxMessage) -> Iterator[str]:
 
 
 def _verbs(job: Job) -> list[str]:
-    """What may be asked for on its page; whether it helps, the next page says."""
-    if job.is_final:
-        return ["redrive"] if job.state == State.FAILED else []
-    return ["redrive", "cancel"]
+    """What may be asked for on its page."""
+    redrive = ["redrive"] if redriving.may_help(job) else []
+    return redrive if job.is_final else [*redrive, "cancel"]

@@ -130,6 +130,32 @@ def test_a_jobs_own_page_offers_what_may_help(operator, acme, state, verbs):
     )
 
 
+def verbs_of(client, job: Job) -> list[str]:
+    return page_of(client, job).context["verbs"]
+
+
+def test_a_redrive_that_would_do_nothing_is_not_offered(operator, acme, failed):
+    now = database_now()
+    with acting_for(acme.id):
+        refused = a_job(state="failed", error_code="no_face", finished_at=now)
+        waits, sent = a_queued_job(), a_queued_job(lane=0)
+        runs = a_queued_job(lane=1)
+        lifecycle.claim(runs.id, worker="gpu-1", lease=60)
+    offered = [verbs_of(operator, job) for job in (refused, failed, waits, sent, runs)]
+    assert offered == [[], ["redrive"], ["cancel"], ["redrive", "cancel"], ["cancel"]]
+    choose(operator, "redrive", failed, confirmed="yes")
+    assert verbs_of(operator, failed) == []
+
+
+def test_what_is_not_known_of_a_job_yet_is_a_dash(operator, acme):
+    with acting_for(acme.id):
+        asked = a_job(state="validating", dispatched_at=database_now())
+    page = page_of(operator, asked).context["adminform"].model_admin
+    assert (page.sent_at(asked), page.demo(asked)) == ("-", "-")
+    asked.dispatch_number, asked.model_label = 1, "LatentSync 1.5"
+    assert (page.sent_at(asked)[:2], page.demo(asked)) == ("20", "no")
+
+
 def test_a_member_of_staff_who_may_only_look_can_not_act(client, db, unheard):
     looker = User.objects.create_user("looker@viseme.example", "long-enough-password")
     looker.is_staff = True
