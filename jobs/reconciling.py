@@ -30,12 +30,14 @@ AT_ONCE = 200  # of a kind; the next turn takes the rest
 @dataclass(frozen=True)
 class Repair:
     """`find` names the jobs that need it by a time of the database, `mend` has the job's lock and
-    answers None when there was nothing to mend; `event` is what the log says then."""
+    answers None when there was nothing to mend; `event` is what the log says then, as a warning
+    only of a `fault`: messages are sent again as well while every GPU is busy."""
 
     kind: str
     event: str
     find: Callable[[datetime], QuerySet[Job]]
     mend: Callable[[Job], Job | None]
+    fault: bool = False
 
 
 @transaction.atomic
@@ -71,7 +73,8 @@ def _mend(repair: Repair, job: Job) -> bool:
         return False
     if mended is None:
         return False
-    log.warning(repair.event, **ids, now=mended.state, code=mended.error_code)
+    tell = log.warning if repair.fault else log.info
+    tell(repair.event, **ids, now=mended.state, code=mended.error_code)
     transaction.on_commit(partial(_count, repair.kind, mended))
     return True
 
@@ -125,7 +128,7 @@ def _ask_for_another_look(job: Job) -> Job:
 REPAIRS = (
     # Before the leases: what is past its deadline is not tried once more.
     Repair("deadlines", "job_expired", _past_their_deadline, lambda job: lifecycle.expire(job.id)),
-    Repair("leases", "attempt_lost", _with_a_lease_that_ran_out, _give_up_the_lease),
+    Repair("leases", "attempt_lost", _with_a_lease_that_ran_out, _give_up_the_lease, fault=True),
     Repair("dispatches", "message_sent_again", _runnable_unheard, _send_again),
     Repair(
         "probes", "probe_asked_again", partial(_unheard, State.VALIDATING), _ask_for_another_look

@@ -183,6 +183,17 @@ def test_one_repair_that_raises_keeps_no_other_from_being_made(acme, globex, mon
     assert told["message_sent_again"]["tenant_id"] == str(globex.id)
 
 
+def test_a_long_queue_is_no_warning_and_a_lost_worker_is_one(acme, sent):
+    with acting_for(acme.id):
+        lifecycle.claim(sent.id, worker="gpu-1", lease=-1)
+        long_ago(a_queued_job(lane=1))
+    with capture_logs() as logs:
+        assert repaired() == {**NOTHING, "leases": 1, "dispatches": 1}
+    levels = {line["event"]: line["log_level"] for line in logs}
+    assert levels["attempt_lost"] == "warning"
+    assert levels["message_sent_again"] == "info"
+
+
 def test_a_database_that_goes_away_ends_the_turn(acme, monkeypatch):
     with acting_for(acme.id):
         a_queued_job(lane=0)
