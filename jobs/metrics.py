@@ -33,7 +33,7 @@ failed_jobs = Counter("viseme_failed_jobs", "Jobs that ended as failed, by error
 failed_attempts = Counter(
     "viseme_failed_attempts", "Attempts that ended without a result, by error code.", ["code"]
 )
-lost_attempts = Counter("viseme_lost_attempts", "Attempts whose lease another worker took over.")
+lost_attempts = Counter("viseme_lost_attempts", "Attempts that a living worker lost.")
 handed_over_jobs = Counter("viseme_handed_over_jobs", "Jobs that a stopping worker handed on.")
 put_pieces = Counter("viseme_put_pieces", "Finished pieces of videos that were put and recorded.")
 resumed_pieces = Counter("viseme_resumed_pieces", "Pieces that a later attempt did not make anew.")

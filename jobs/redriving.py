@@ -60,14 +60,20 @@ def _unheard() -> Q:
 
 
 def _try_again(job: Job, by: str) -> Job:
+    if (before := job.retried_by) is not None:
+        raise _tried(job, before)
     if job.error_code not in OURS:
         raise NotRedrivable(
             job, f"has failed as {job.error_code}, which is not our fault: its owner can retry it"
         )
     again, was_there = lifecycle.retry(job.id, by=by)
     if was_there:
-        raise NotRedrivable(job, f"was tried again before, as job …{again.short_id}")
+        raise _tried(job, again)
     return again
+
+
+def _tried(job: Job, again: Job) -> NotRedrivable:
+    return NotRedrivable(job, f"has been retried already, as job …{again.short_id}")
 
 
 def _send_again(job: Job) -> str:

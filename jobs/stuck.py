@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from jobs import dispatches
-from jobs.clock import database_now
+from jobs.clock import database_now, utc
 from jobs.dead_letters import LEAST, PATIENCE
 from jobs.models import Attempt, Job, State
 from jobs.waiting import Reason, Wait, waits_of
@@ -23,7 +23,11 @@ SILENCE = timedelta(minutes=1)  # the shortest timer runs each second
 
 @dataclass(frozen=True)
 class Standing:
-    """One job that does not move; `reason` is a code of jobs/waiting.py, `then` a sentence."""
+    """One job that does not move.
+
+    since: when its present wait began, or its worker's last beat. reason: a code of
+    jobs/waiting.py, or `worker_silent`, `worker_lost`. then: a sentence.
+    """
 
     job: Job
     since: datetime
@@ -34,17 +38,39 @@ class Standing:
 def standing(
     *, longer_than: timedelta, limit: int, tenant_id: UUID | None = None
 ) -> list[Standing]:
-    """Jobs that have waited longer than that, the oldest first; and those whose worker is gone."""
+    """Jobs that have waited longer than that, the oldest first; and those whose worker says
+    nothing any more, or is gone."""
     now = database_now()
-    waiting = Q(state__in=[State.VALIDATING, State.QUEUED], created_at__lt=now - longer_than)
-    overdue = Attempt.objects.filter(job=OuterRef("id"), ended_at=None, lease_expires_at__lt=now)
-    lost = Q(Exists(overdue), state=State.PROCESSING)
-    lease = Subquery(overdue.values("lease_expires_at")[:1])
-    found = Job.objects.filter(waiting | lost).annotate(lease=lease)
-    found = found.select_related("tenant").order_by("created_at", "id")
+    found = _that_do_not_move(now, now - longer_than).select_related("tenant")
+    found = found.order_by("created_at", "id")
     jobs = list((found.filter(tenant_id=tenant_id) if tenant_id else found)[:limit])
-    waits, messages = waits_of(jobs), dispatches.newest(jobs)
-    return [_standing(job, waits[job.id], messages.get(job.id), now) for job in jobs]
+    waits, messages, busy = waits_of(jobs), dispatches.newest(jobs), _busy_workers()
+    return [_standing(job, waits[job.id], messages.get(job.id), busy, now) for job in jobs]
+
+
+def last_beat(lease_expires_at: datetime) -> datetime:
+    """A beat renews the lease for its whole time."""
+    return lease_expires_at - _lease()
+
+
+def _that_do_not_move(now: datetime, begun: datetime) -> QuerySet[Job]:
+    """Beats come every few seconds: after a third of a lease without one something is wrong."""
+    theirs = Attempt.objects.filter(job=OuterRef("id"))
+    silent = theirs.filter(ended_at=None, lease_expires_at__lt=now + 2 * _lease() / 3)
+    waiting = Q(state__in=[State.VALIDATING, State.QUEUED], created_at__lt=begun)
+    waiting &= ~Q(Exists(theirs.filter(ended_at__gte=begun)))
+    lease = Subquery(silent.values("lease_expires_at")[:1])
+    ended = Subquery(theirs.order_by("-number").values("ended_at")[:1])
+    stopped = Q(Exists(silent), state=State.PROCESSING)
+    return Job.objects.filter(waiting | stopped).annotate(lease=lease, ended=ended)
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.JOB_LEASE_SECONDS)
+
+
+def _busy_workers() -> int:
+    return Attempt.objects.filter(ended_at=None).values("worker").distinct().count()
 
 
 def alarms() -> Iterator[str]:
@@ -66,11 +92,11 @@ def _about_timers(now: datetime) -> Iterator[str]:
     fastest = min(settings.TIMERS, key=lambda timer: timer[1])[0]
     last = runs[fastest].started_at if fastest in runs else None
     if last is None or now - last > SILENCE:
-        told = f"last ran {_clock(last)}" if last else "has never run"
+        told = f"last ran {utc(last)}" if last else "has never run"
         yield f"Nobody dispatches: the timer {fastest} {told}. Start `manage.py dispatch`."
     for run in runs.values():
         if run.last_error:
-            yield f"The timer {run.name} failed at {_clock(run.started_at)}: {run.last_error}"
+            yield f"The timer {run.name} failed at {utc(run.started_at)}: {run.last_error}"
 
 
 def _why() -> str:
@@ -78,15 +104,29 @@ def _why() -> str:
     return f"The last answer: {failed.last_error}" if failed else "No sending was tried."
 
 
-def _standing(job: Job, wait: Wait, message: OutboxMessage | None, now: datetime) -> Standing:
-    since = job.unheard_since or job.queued_at or job.created_at
+def _standing(
+    job: Job, wait: Wait, message: OutboxMessage | None, busy: int, now: datetime
+) -> Standing:
     if job.state == State.PROCESSING:
-        then = "the reconciler takes it from the worker, which is gone"
-        return Standing(job, job.lease, "worker_lost", then)  # type: ignore[attr-defined]
-    return Standing(job, since, wait.reason, "; ".join(_then(job, wait, message, now)))
+        return _without_a_beat(job, job.lease, now)  # type: ignore[attr-defined]
+    since = job.ended or job.queued_at or job.created_at  # type: ignore[attr-defined]
+    then = _then(job, wait, message, busy, now)
+    return Standing(job, since, wait.reason, "; ".join(then))
 
 
-def _then(job: Job, wait: Wait, message: OutboxMessage | None, now: datetime) -> Iterable[str]:
+def _without_a_beat(job: Job, lease: datetime, now: datetime) -> Standing:
+    beat = last_beat(lease)
+    if lease < now:
+        then = "the reconciler takes it from the worker, which is gone, and sends it again"
+        return Standing(job, beat, "worker_lost", then)
+    silence = f"no beat for {(now - beat).total_seconds():.0f} s"
+    then = f"{silence}; its lease runs out at {utc(lease)}, then it is sent again"
+    return Standing(job, beat, "worker_silent", then)
+
+
+def _then(
+    job: Job, wait: Wait, message: OutboxMessage | None, busy: int, now: datetime
+) -> Iterable[str]:
     if wait.reason == Reason.TENANT_SUSPENDED:
         return ["nothing, until its tenant is resumed"]
     if wait.reason == Reason.ADMISSION:
@@ -96,7 +136,13 @@ def _then(job: Job, wait: Wait, message: OutboxMessage | None, now: datetime) ->
         return [
             "it gets a lane when one of its tenant's jobs ends" + f", after {ahead}" * (ahead > 0)
         ]
-    return [_of_message(job, message, now), *_of_dead_letters(job)]
+    return [*_of_workers(job, wait, busy), _of_message(job, message, now), *_of_dead_letters(job)]
+
+
+def _of_workers(job: Job, wait: Wait, busy: int) -> Iterator[str]:
+    """An ordinary wait is told as one."""
+    if wait.reason == Reason.GPU and busy and job.unheard_since is None:
+        yield f"{busy} worker{' is' if busy == 1 else 's are'} busy: nothing is to be done by hand"
 
 
 def _of_message(job: Job, message: OutboxMessage | None, now: datetime) -> str:
@@ -105,18 +151,14 @@ def _of_message(job: Job, message: OutboxMessage | None, now: datetime) -> str:
     if message.sent_at is None and message.last_error:
         return f"its message can't be sent: {message.last_error[:80]}"
     if message.sent_at is None and message.not_before and message.not_before > now:
-        return f"its message leaves {_clock(message.not_before)}"
+        return f"its message leaves {utc(message.not_before)}"
     if message.sent_at is None:
         return "the dispatcher sends its message"
     again = message.sent_at + timedelta(seconds=settings.DISPATCH_LOST_SECONDS)
-    return f"sent {_clock(message.sent_at)}, once more {_clock(max(again, now))} if nobody comes"
+    return f"sent {utc(message.sent_at)}, once more {utc(max(again, now))} if nobody comes"
 
 
 def _of_dead_letters(job: Job) -> Iterator[str]:
     if job.unheard_since is not None:
-        died = f"{job.dead_letters} messages died since {_clock(job.unheard_since)}"
-        yield f"{died}; given up after {LEAST}, not before {_clock(job.unheard_since + PATIENCE)}"
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment:%m-%d %H:%M:%S}"
+        died = f"{job.dead_letters} messages died since {utc(job.unheard_since)}"
+        yield f"{died}; given up after {LEAST}, not before {utc(job.unheard_since + PATIENCE)}"

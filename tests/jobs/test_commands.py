@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from io import StringIO
@@ -6,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from billing import ledger
+from jobs import lifecycle
 from jobs.clock import database_now
 from jobs.forecasting import Finish
 from jobs.models import Job, State
@@ -44,10 +46,44 @@ def test_a_job_that_waits_is_shown_with_its_place_and_when_it_may_be_ready(acme,
         job = a_queued_job()
     at = datetime(2026, 11, 28, 17, tzinfo=UTC)
     wait = Wait(Reason.FREE_LANE, 2, Finish(at, at + timedelta(minutes=5)))
-    monkeypatch.setattr("jobs.management.commands.jobs.waits_of", lambda jobs: {job.id: wait})
+    monkeypatch.setattr("jobs.management.showing.waits_of", lambda jobs: {job.id: wait})
     shown = said("jobs", "show", job.short_id)
     assert "waiting for  free_lane\nplace        2\n" in shown
-    assert "expected     2026-11-28 17:00:00 to 2026-11-28 17:05:00\n" in shown
+    assert "expected     2026-11-28 17:00:00Z to 2026-11-28 17:05:00Z\n" in shown
+
+
+def test_a_job_in_hand_is_shown_with_its_lease_its_last_beat_and_its_attempts(acme, settings):
+    settings.JOB_LEASE_SECONDS = 60
+    with acting_for(acme.id):
+        job = a_queued_job(lane=0)
+        lifecycle.dispatch(job)
+        lifecycle.release(lifecycle.claim(job.id, worker="gpu-1", lease=60).id, fence=1)
+        live = lifecycle.claim(job.id, worker="gpu-2", lease=10)
+        lifecycle.beat(live.id, fence=2, stage="render", percent=40, lease=10)
+        live.refresh_from_db()
+        ended = job.attempts.get(number=1).ended_at
+    shown = said("jobs", "show", job.short_id)
+    assert f"lease until  {live.lease_expires_at:%Y-%m-%d %H:%M:%S}Z\n" in shown
+    assert re.search(r"last beat    5\d s ago\n", shown)
+    assert "segments     0\n" in shown and "dispatches   2, the last 20" in shown
+    first, second = shown.splitlines()[-2:]
+    assert f"{ended:%Y-%m-%d %H:%M:%S}Z  released" in first
+    assert second.split()[1:4] == ["gpu-2", "render", "40"]
+
+
+def test_a_job_that_has_been_retried_says_as_which(failed):
+    said("jobs", "redrive", failed.short_id)
+    with as_operator("look"):
+        again = Job.objects.get(retry_of=failed.id)
+    assert f"retried by   {again.id}\n" in said("jobs", "show", failed.short_id)
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("jobs", "redrive", failed.short_id, "--dry-run", stdout=out)
+    assert f"has been retried already, as job …{again.short_id}" in out.getvalue()
+
+
+def test_the_list_names_the_error_of_what_failed(failed):
+    assert "worker_lost" in said("jobs", "list")
 
 
 def test_a_job_is_canceled_by_the_end_of_its_id(job, acme):
@@ -157,7 +193,7 @@ def test_a_job_that_is_left_alone_says_why_and_ends_with_status_1(job, failed):
         (["--since", "yesterday"], "'yesterday' is no time"),
         (["--since", "2026-13-45T00:00Z"], "is no time"),
         (["--tenant", "nobody"], "nobody"),
-        (["--code", "no_face"], "invalid choice: 'no_face'"),
+        (["--code", "no_face"], "no_face is none of our faults: the job's owner can retry it"),
     ],
 )
 def test_what_can_t_be_chosen_is_one_sentence(acme, words, told):

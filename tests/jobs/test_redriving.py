@@ -93,7 +93,7 @@ def test_a_failed_job_is_tried_again_once(acme):
     failed = a_failed_job(acme)
     assert redriven(failed).done
     second = redriven(failed)
-    assert (second.done, "was tried again before" in second.did) == (False, True)
+    assert (second.done, "has been retried already" in second.did) == (False, True)
     with as_operator("look"):
         assert Job.objects.filter(retry_of=failed).count() == 1
 

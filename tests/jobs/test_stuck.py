@@ -65,7 +65,10 @@ def test_a_message_that_was_sent_says_when_it_is_sent_again(waiting, settings):
     messages(sent_at=sent)
     row = said().splitlines()[-1]
     assert waiting.short_id in row
-    assert f"sent {sent:%m-%d} 00:00:00, once more {sent:%m-%d} 00:15:00 if nobody comes" in row
+    assert (
+        f"sent {sent:%Y-%m-%d} 00:00:00Z, once more {sent:%Y-%m-%d} 00:15:00Z if nobody comes"
+        in row
+    )
     assert "gpu" in row.split()
 
 
@@ -149,6 +152,39 @@ def test_a_job_whose_worker_is_gone_is_stuck_until_the_reconciler_comes(waiting,
         attempt.lease_expires_at = long_ago()
         attempt.save(update_fields=["lease_expires_at"])
     assert "worker_lost" in said()
+
+
+def test_a_worker_that_says_nothing_is_told_before_its_lease_runs_out(waiting, acme, settings):
+    settings.JOB_LEASE_SECONDS = 60
+    with acting_for(acme.id):
+        attempt = lifecycle.claim(waiting.id, worker="gpu-1", lease=45)
+    assert said().strip() == ALL_IS_WELL
+    with acting_for(acme.id):
+        attempt.lease_expires_at = database_now() + timedelta(seconds=30)
+        attempt.save(update_fields=["lease_expires_at"])
+    row = said().splitlines()[-1]
+    assert "worker_silent" in row and "no beat for 3" in row
+    assert f"its lease runs out at {attempt.lease_expires_at:%Y-%m-%d %H:%M:%S}Z" in row
+
+
+def test_an_ordinary_wait_for_a_busy_gpu_is_told_as_one(waiting, acme):
+    assert "nothing is to be done by hand" not in said()
+    with acting_for(acme.id):
+        other = a_queued_job(lane=1)
+        lifecycle.claim(other.id, worker="gpu-1", lease=60)
+    assert "1 worker is busy: nothing is to be done by hand" in said()
+    with acting_for(acme.id):
+        dead_letters.read(waiting.id, dispatch=1)
+    assert "nothing is to be done by hand" not in said()
+
+
+def test_a_wait_begins_anew_when_an_attempt_has_ended(waiting, acme):
+    with acting_for(acme.id):
+        attempt = lifecycle.claim(waiting.id, worker="gpu-1", lease=60)
+        lifecycle.release(attempt.id, fence=1)
+        attempt.refresh_from_db()
+    assert said().strip() == ALL_IS_WELL
+    assert f"{attempt.ended_at:%Y-%m-%d %H:%M:%S}Z" in said("--minutes", "0")
 
 
 @pytest.mark.parametrize("last", [None, timedelta(minutes=12)])

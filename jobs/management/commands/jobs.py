@@ -1,7 +1,7 @@
 """Jobs of all tenants, from the operator's shell."""
 
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +9,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 
 from jobs import checking, operating, redriving, stuck
+from jobs.clock import utc
 from jobs.errors import JobError
 from jobs.failures import OURS
 from jobs.management.naming import found, moment
+from jobs.management.showing import ATTEMPT, attempts, facts
 from jobs.models import Job, State
-from jobs.waiting import waits_of
 from tenants import people
 from tenants.context import as_operator
 from tenants.errors import TenantError
@@ -21,16 +22,19 @@ from tenants.management.tables import table
 
 
 class Command(BaseCommand):
-    help = "Look after jobs of all tenants. A job is named by its id, or by the end of it."
+    help = (
+        "Look after jobs of all tenants. JOB is its id, or the last eight characters of it; "
+        "all times are UTC."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
-        listing = verbs.add_parser("list", help="the newest first")
-        listing.add_argument("--tenant")
-        listing.add_argument("--state", choices=State.values)
-        listing.add_argument("--limit", type=int, default=20)
-        verbs.add_parser("show", help="one job with its attempts").add_argument("job")
-        verbs.add_parser("cancel").add_argument("job")
+        listing = verbs.add_parser("list", help="jobs with their states, the newest first")
+        listing.add_argument("--tenant", help="only this tenant's, by its slug")
+        listing.add_argument("--state", choices=State.values, help="only those in it")
+        listing.add_argument("--limit", type=int, default=20, help="how many (20)")
+        verbs.add_parser("show", help="all about one job").add_argument("job")
+        verbs.add_parser("cancel", help="end one job").add_argument("job")
         verbs.add_parser("check", help="whether the promise holds; finds nothing if all is well")
         waiting = verbs.add_parser("stuck", help="what does not move, why, and what comes next")
         waiting.add_argument("--minutes", type=int, default=5, help="waiting longer than that")
@@ -42,7 +46,7 @@ class Command(BaseCommand):
         parser.add_argument("job", nargs="*")
         dead = "all whose messages nobody could read"
         parser.add_argument("--all-dead", action="store_true", help=dead)
-        parser.add_argument("--code", choices=sorted(OURS), help="all that failed with it")
+        parser.add_argument("--code", help="all that failed with it, by our fault")
         since = "what broke since then: 2h, 30m, 1d, or 2026-11-28T03:00Z"
         parser.add_argument("--since", metavar="TIME", help=since)
         parser.add_argument("--tenant")
@@ -60,24 +64,18 @@ class Command(BaseCommand):
             jobs = _of_tenant(Job.objects.select_related("tenant", "video"), given)
             if given["state"]:
                 jobs = jobs.filter(state=given["state"])
-            rows = [
-                (j.short_id, j.tenant.slug, j.state, j.percent, _minute(j.created_at), j.video)
-                for j in jobs[: given["limit"]]
-            ]
-        self._print(["job", "tenant", "state", "%", "submitted", "video"], rows)
+            rows = [_row(job) for job in jobs[: given["limit"]]]
+        self._print(["job", "tenant", "state", "%", "error", "submitted", "video"], rows)
 
     def do_show(self, given: dict[str, Any]) -> None:
         with as_operator("jobs show"):
             job = found(given["job"])
             for name, value in facts(job).items():
                 self.stdout.write(f"{name:12} {value}")
-            rows = [
-                (a.number, a.worker, a.stage, f"{a.started_at:%H:%M:%S}", a.outcome, a.error_code)
-                for a in job.attempts.all()
-            ]
+            rows = attempts(job)
         if rows:
             self.stdout.write("")
-            self._print(["attempt", "worker", "stage", "started", "outcome", "error"], rows)
+            self._print(ATTEMPT, rows)
 
     def do_cancel(self, given: dict[str, Any]) -> None:
         with as_operator("jobs cancel"):
@@ -105,7 +103,7 @@ class Command(BaseCommand):
         for alarm in alarms:
             self.stdout.write(self.style.ERROR(alarm))
         rows = [
-            (s.job.short_id, s.job.tenant.slug, s.job.state, s.reason, _minute(s.since), s.then)
+            (s.job.short_id, s.job.tenant.slug, s.job.state, s.reason, utc(s.since), s.then)
             for s in standing[: given["limit"]]
         ]
         if not rows:
@@ -139,6 +137,11 @@ class Command(BaseCommand):
             raise CommandError(
                 "Name jobs, or choose them by --all-dead, --code, --since, --tenant."
             )
+        if given["code"] and given["code"] not in OURS:
+            raise CommandError(
+                f"{given['code']} is none of our faults: the job's owner can retry it. "
+                f"Ours are {', '.join(sorted(OURS))}."
+            )
         with as_operator("jobs redrive"):
             if given["job"]:
                 return [found(name).id for name in given["job"]]
@@ -158,45 +161,11 @@ class Command(BaseCommand):
         self.stdout.write(table(head, rows))
 
 
-def facts(job: Job) -> dict[str, object]:
-    error = f"{job.error_code}: {job.error_message}" if job.error_code else ""
-    unheard = f"{job.dead_letters} since {_minute(job.unheard_since)}" if job.unheard_since else ""
-    wait = waits_of([job])[job.id]
-    finish = wait.finish
-    ready = f"{_second(finish.earliest)} to {_second(finish.latest)}" if finish else ""
-    all_of_them = {
-        "id": job.id,
-        "tenant": job.tenant.slug,
-        "state": job.state,
-        "phase": f"{job.phase} {job.percent} %" if job.phase else "",
-        "waiting for": wait.reason,
-        "place": wait.position,
-        "expected": ready,
-        "error": error,
-        "video": job.video.name,
-        "audio": job.audio.name,
-        "options": job.options,
-        "lane": job.lane,
-        "fence": job.fence,
-        "dispatches": job.dispatch_number,
-        "dead letters": unheard,
-        "deadline": _second(job.deadline) if job.deadline else "",
-        "retry of": job.retry_of_id or "",
-        "submitted": f"{_second(job.created_at)} by {job.submitted_by}",
-        "finished": _second(job.finished_at) if job.finished_at else "",
-        "result": job.result_key,
-        "model": job.model_label,
-    }
-    return {name: value for name, value in all_of_them.items() if value not in ("", None)}
-
-
 def _of_tenant(jobs: QuerySet[Job], given: dict[str, Any]) -> QuerySet[Job]:
     return jobs.filter(tenant=people.find_tenant(given["tenant"])) if given["tenant"] else jobs
 
 
-def _second(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S}"
-
-
-def _minute(time: datetime) -> str:
-    return f"{time:%m-%d %H:%M}"
+def _row(job: Job) -> tuple[object, ...]:
+    name = job.tenant.slug
+    submitted = utc(job.created_at)
+    return (job.short_id, name, job.state, job.percent, job.error_code, submitted, job.video)
