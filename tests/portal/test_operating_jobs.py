@@ -61,6 +61,11 @@ def test_a_jobs_page_shows_its_attempts_messages_dead_letters_and_pieces(operato
     for shown in ("gpu-worker-7", "Released", f"{unheard.id}/2", f"{unheard.id}/4", "4321"):
         assert shown in page.text, shown
     assert "retry_pause" in page.text
+    with acting_for(acme.id):
+        begun = Job.objects.get(id=unheard.id).attempts.get().started_at
+    assert "All times on this page are UTC." in page.text
+    assert f"{begun:%Y-%m-%d %H:%M:%S}" in page.text
+    assert "p.m." not in page.text and "a.m." not in page.text
     assert page.context["original"].dead_letters == 1
 
 
