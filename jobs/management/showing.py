@@ -65,7 +65,8 @@ def _of_the_live_attempt(attempt: Attempt | None, now: datetime) -> dict[str, ob
 
 
 def _of_its_messages(job: Job) -> dict[str, object]:
-    sent = f", the last {utc(job.dispatched_at)}" if job.dispatched_at else ""
+    # Before the first dispatch it is the moment at which somebody was asked to look at its files.
+    sent = f", the last {utc(job.dispatched_at)}" if job.dispatch_number else ""
     unheard = f" since {utc(job.unheard_since)}" if job.unheard_since else ""
     return {
         "lane": job.lane,
