@@ -1,4 +1,4 @@
-"""A worker whose model does not load takes no jobs: it would be the first to, and fail them all."""
+"""A worker whose model does not load takes no jobs: it would be the first to, and make none."""
 
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,7 +15,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 300.0
 
 
 class Fitness:
-    """Of one worker. The job that finds out costs an attempt; no other does.
+    """Of one worker. The job that finds out goes on after a pause, without a strike.
 
     Until the model loads, each message is given back at once, unread, for workers that have one,
     and this worker pauses before it receives the next: longer each time, and not when it must end.

@@ -110,7 +110,7 @@ class Supervisor:
             pieces.remove(order.tenant_id, order.job_id)
 
     def _see_through(self, order: Order, keeper: Keeper) -> Job:
-        """One of the five ends of an attempt. Raises LeaseLost, StaleAttempt."""
+        """One of the six ends of an attempt. Raises LeaseLost, StaleAttempt."""
         made = Pieces(order, keeper)
         try:
             return self._deliver(order, keeper, made)
@@ -120,6 +120,8 @@ class Supervisor:
             log.info("attempt_canceled")
             return settle(order, keeper, lifecycle.finish_cancel)
         except EngineFailed as problem:
+            if self.model.broken:
+                return _pass_on(order, keeper, problem)
             return self._fail(order, keeper, problem)
         except (LeaseLost, StaleAttempt, *GONE):
             raise  # nothing can be recorded: the lease runs out, the job is tried again
@@ -197,4 +199,16 @@ def _hand_over(order: Order, keeper: Keeper, made: Pieces) -> Job:
     metrics.put_pieces.inc(len(made.unrecorded))
     metrics.handed_over_jobs.inc()
     log.info("attempt_handed_over")
+    return job
+
+
+def _pass_on(order: Order, keeper: Keeper, problem: EngineFailed) -> Job:
+    """The model never got ready: this worker is to blame, or the release, and not the job.
+
+    After a pause, for workers that come and go would otherwise pass it round without one.
+    """
+    told = {"code": problem.code, "message": problem.message}
+    job = settle(order, keeper, lifecycle.release, **told, after_seconds=settings.RETRY_SECONDS)
+    metrics.failed_attempts.labels(problem.code).inc()
+    log.error("attempt_without_a_model", code=problem.code, reason=problem.message)
     return job

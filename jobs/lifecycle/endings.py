@@ -84,17 +84,27 @@ def fail(
 
 
 @transaction.atomic
-def release(attempt_id: UUID, *, fence: int, segments: Sequence[StoredSegment] = ()) -> Job:
-    """Hand the job on, with the pieces made so far: this worker has to go. It counts as no failure.
+def release(
+    attempt_id: UUID,
+    *,
+    fence: int,
+    segments: Sequence[StoredSegment] = (),
+    code: str = "",
+    message: str = "",
+    after_seconds: float = 0,
+) -> Job:
+    """Hand the job on, with the pieces made so far: this worker has to go, or has no model.
 
-    Raises StaleAttempt.
+    It counts as no failure. `code` and `message` tell the operator why it has no model. Raises
+    StaleAttempt.
     """
     attempt, job = owned(attempt_id, fence)
+    attempt.error_code, attempt.error_message = code, message
     keep_segments(attempt, segments)
     end_attempt(attempt, Outcome.RELEASED)
     if job.cancel_requested_at is not None:
         return end_job(job, State.CANCELED, "release")
-    queue_again(job, "release")
+    queue_again(job, "release", after_seconds=after_seconds)
     crash_point("release.before_commit")
     transaction.on_commit(lambda: crash_point("release.committed"))
     return job

@@ -37,7 +37,7 @@ TRANSITIONS = (
     Move(State.PROCESSING, State.PROCESSING, "record_segments", "pieces are in the storage"),
     Move(State.PROCESSING, State.PROCESSING, "cancel", "a request that the worker hears"),
     Move(State.PROCESSING, State.SUCCEEDED, "succeed", "the result is in the storage"),
-    Move(State.PROCESSING, State.QUEUED, "release", "its worker has to go; no strike"),
+    Move(State.PROCESSING, State.QUEUED, "release", "no strike: its worker goes, or has no model"),
     Move(State.PROCESSING, State.QUEUED, "fail", "a fault, and attempts are left"),
     Move(State.PROCESSING, State.QUEUED, "give_up_on", "its lease ran out, and attempts are left"),
     Move(State.PROCESSING, State.FAILED, "fail", "a refusal, or the last attempt's fault"),

@@ -66,6 +66,21 @@ def test_a_poison_video_ends_its_job_and_nobody_elses(house, submit):
     assert (other.state, other.attempts, worker.alive) == ("succeeded", 1, True)
 
 
+def test_a_model_that_does_not_load_ends_no_job(house, submit):
+    """A bad release: each of its workers begins the job once, the one that is mended makes it."""
+    house.start_queues()
+    house.start("dispatcher")
+    bad = [house.start("gpu-worker", MODEL_CHILD_MODULE="tests.no_such_module") for _ in range(3)]
+    job = submit()
+    until(lambda: job.attempts == 3, "each of them has begun it")
+    for name in ("gpu-worker", "task-worker"):  # given back three times, its message is a dead one
+        house.start(name)
+    until(job.has_ended, "the job ends")
+    assert promise.settled(job.id, house.queues) == []
+    assert (job.state, job.attempts) == ("succeeded", 4)
+    assert all(worker.alive for worker in bad)
+
+
 def test_a_poison_video_that_kills_the_worker_as_well_ends_after_three(house, submit):
     """The whole pod is gone each time: nobody is left to count but the leases that run out."""
     house.start_queues()

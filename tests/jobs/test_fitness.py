@@ -1,4 +1,4 @@
-"""A worker that can't load its model: one job learns of it, the others go to workers that can."""
+"""A worker that can't load its model: it takes no jobs, they go to workers that can."""
 
 import threading
 from types import SimpleNamespace

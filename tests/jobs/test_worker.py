@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 import time
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +18,7 @@ from jobs.child import ModelChild
 from jobs.models import Attempt, Job, Segment
 from jobs.worker import Supervisor
 from messaging.errors import NotOurs
+from messaging.models import OutboxMessage
 from tenants import people
 from tenants.context import acting_for, as_operator
 from tenants.models import Limits
@@ -306,7 +308,7 @@ def test_a_model_that_dies_as_it_is_given_the_job_costs_none_either(
     assert (seen(job).state, attempt.outcome) == ("succeeded", "succeeded")
 
 
-def test_a_worker_without_a_model_costs_one_attempt_and_then_takes_no_job(
+def test_a_worker_without_a_model_costs_no_strike_and_then_takes_no_job(
     supervisor, job, settings, monkeypatch
 ):
     monkeypatch.setattr(fitness, "FIRST_PAUSE_SECONDS", 0.01)
@@ -319,7 +321,24 @@ def test_a_worker_without_a_model_costs_one_attempt_and_then_takes_no_job(
             work(supervisor, job)
     with as_operator("look"):
         (attempt,) = Attempt.objects.filter(job=job.id)
-    assert (seen(job).state, attempt.error_code) == ("queued", "engine_crashed")
+    assert (attempt.outcome, attempt.error_code) == ("released", "engine_crashed")
+    assert seen(job).state == "queued"
+    settings.MODEL_CHILD_MODULE = "tests.stub_child"
+    work(supervisor, job)
+    assert seen(job).state == "succeeded"
+
+
+def test_a_release_whose_model_does_not_load_ends_no_job(supervisor, job, settings):
+    """Each pod that starts with it claims the job once, and finds out."""
+    settings.MODEL_CHILD_MODULE = "tests.no_such_module"
+    for _ in range(lifecycle.MAX_ATTEMPTS + 1):
+        supervisor.model = ModelChild()
+        supervisor.fitness = fitness.Fitness(supervisor.model, supervisor.broker)
+        work(supervisor, job)
+        with as_operator("look"):
+            last = OutboxMessage.objects.filter(payload__job_id=str(job.id)).latest("id")
+        paused = last.not_before - seen(job).dispatched_at
+        assert paused == timedelta(seconds=settings.RETRY_SECONDS)
     settings.MODEL_CHILD_MODULE = "tests.stub_child"
     work(supervisor, job)
     assert seen(job).state == "succeeded"
