@@ -60,6 +60,7 @@ class ModelChild:
         self.broken = False  # it did not load when it was last asked to
         self._ready = False
         self._spoke = False  # of the job it has in hand
+        self._killed = False  # by us, and not by the kernel for want of memory
 
     @property
     def alive(self) -> bool:
@@ -69,7 +70,7 @@ class ModelChild:
         """Start the process without waiting for its model to load; nothing if it runs."""
         if self.alive:
             return
-        self.jobs, self._ready = 0, False
+        self.jobs, self._ready, self._killed = 0, False, False
         self._events = queue.Queue()
         self._process = subprocess.Popen(
             starting.command(),
@@ -162,6 +163,7 @@ class ModelChild:
     def kill(self) -> None:
         """SIGKILL, to its media process as well. The next `begin()` starts another."""
         if self._process is not None:
+            self._killed = self._killed or self.alive
             self._signal(signal.SIGKILL)
             if not self._ended_within(KILL_SECONDS):
                 # It hangs in the kernel, in its driver perhaps, and holds the GPU: a worker that
@@ -212,7 +214,8 @@ class ModelChild:
         status = self._process.returncode
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         when = "in the middle of a job" if self._ready else "while it loaded"
-        hint = OUT_OF_MEMORY if status == -signal.SIGKILL else TRY_AGAIN
+        foreign = status == -signal.SIGKILL and not self._killed
+        hint = OUT_OF_MEMORY if foreign else TRY_AGAIN
         kind = EngineFailed if self._spoke or not self._ready else NotBegun
         return kind("engine_crashed", f"The model's process {how} {when}.", hint=hint)
 

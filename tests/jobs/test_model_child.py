@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from jobs import child as child_module
 from jobs.child import EngineFailed, ModelChild, NotBegun, failure
+from jobs.failures import TRY_AGAIN
 from jobs.starting import clean_environment
 
 ROOT = Path(__file__).parents[2]
@@ -265,6 +266,18 @@ def test_a_process_killed_from_outside_says_what_may_help(child, bundle, request
         last_event(child, "done")
     assert type(crash.value) is EngineFailed
     assert "out of memory" in crash.value.hint and "smaller" in crash.value.hint
+
+
+def test_a_process_that_we_have_killed_ourselves_was_not_out_of_memory(child, monkeypatch):
+    """It has closed its pipe and does not end."""
+    lingers = "import os, time; os.close(1); time.sleep(60)"
+    command = [sys.executable, "-c", lingers]
+    monkeypatch.setattr(child_module.starting, "command", lambda: command)
+    monkeypatch.setattr(child_module, "POLITE_SECONDS", 0.3)
+    child.start()
+    with pytest.raises(EngineFailed, match="killed by signal 9") as crash:
+        child.next_event(20)
+    assert crash.value.hint == TRY_AGAIN
 
 
 def test_a_process_that_dies_while_it_loads_says_so(child, bundle, request_of, settings):
