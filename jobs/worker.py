@@ -127,8 +127,8 @@ class Supervisor:
             raise  # nothing can be recorded: the lease runs out, the job is tried again
         except Exception:  # storage out of reach, disk full, a mistake of ours
             log.exception("attempt_broke")
-            problem = EngineFailed("worker_fault", WORKER_FAULT, hint=TRY_AGAIN)
-            return self._fail(order, keeper, problem)
+            fault = EngineFailed("worker_fault", WORKER_FAULT, hint=TRY_AGAIN)
+            return self._fail(order, keeper, fault)
 
     def _deliver(self, order: Order, keeper: Keeper, made: Pieces) -> Job:
         begun = time.monotonic()
