@@ -175,7 +175,10 @@ def test_an_ordinary_wait_for_a_busy_gpu_is_told_as_one(waiting, acme):
     assert "1 worker is busy: nothing is to be done by hand" in said()
     with acting_for(acme.id):
         dead_letters.read(waiting.id, dispatch=1)
-    assert "nothing is to be done by hand" not in said()
+    messages(sent_at=database_now(), not_before=None)
+    told = said()
+    assert "messages died since" in told and "gpu" in told.split()
+    assert "nothing is to be done by hand" not in told
 
 
 def test_a_wait_begins_anew_when_an_attempt_has_ended(waiting, acme):
