@@ -117,7 +117,8 @@ def test_a_deadline_that_cannot_be_is_marked_before_anything_is_sent(
     for kind in ("video", "audio"):
         page.set_input_files(f"#file-{kind}", noise)
     page.click("summary:has-text('Advanced')")
-    page.fill("#id_deadline", f"{datetime.now().astimezone() + timedelta(days=days):%Y-%m-%dT%H:%M}")
+    deadline = datetime.now().astimezone() + timedelta(days=days)
+    page.fill("#id_deadline", f"{deadline:%Y-%m-%dT%H:%M}")
     page.click("#send")
     expect(page.locator("#wrong-deadline")).to_contain_text(words)
     expect(page.locator("#id_deadline")).to_be_focused()

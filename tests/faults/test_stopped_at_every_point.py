@@ -20,27 +20,10 @@ BOTH_AT_WORK = {
     "release.before_commit",
     "message.before_delete",
 }
-# Each has a neighbor at which the sleeper wakes to the same; `bin/test --all` runs them too.
-BY_OPTION = {
-    "claim.before_commit",
-    "beat.before_commit",
-    "hold.before",
-    "segment.before_put",
-    "segment.put",
-    "result.before_put",
-    "message.deleted",
-    "release.committed",
-}
 WORKERS = passed_by("gpu-worker")
-SLEEPERS = [
-    pytest.param(
-        place, marks=[pytest.mark.long] if place.point in BY_OPTION else [], id=place.point
-    )
-    for place in WORKERS
-]
 
 
-@pytest.mark.parametrize("place", SLEEPERS)
+@pytest.mark.parametrize("place", WORKERS, ids=str)
 def test_past_its_lease_while_another_finishes(house, submit, place):
     """The old owner writes nothing, overwrites nothing, deletes nothing."""
     house.start_queues()

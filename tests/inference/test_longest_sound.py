@@ -29,7 +29,7 @@ def run(pair, tmp_path):
             *pair,
             tmp_path / "out.mp4",
             model=StandIn("identity", 64),
-            options=SyncOptions(face_box=(8, 8, 32, 32)),
+            options=SyncOptions(face_box=(8, 8, 40, 50)),
             workdir=tmp_path,
             **told,
         )
