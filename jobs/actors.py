@@ -25,27 +25,21 @@ supervisor = Supervisor(ModelChild(), broker.shared())
 @dramatiq.actor(broker=broker.shared(), queue_name="lipsync", throws=EXPECTED)
 def lipsync(job_id: str, tenant_id: str, dispatch: int | None = None) -> None:
     """Make one video, here and now; for minutes. `dispatch` is for people, and may be missing."""
-    message = CurrentMessage.get_current_message()
-    assert isinstance(message, Received)
-    supervisor.work(UUID(job_id), UUID(tenant_id), message)
+    supervisor.work(UUID(job_id), UUID(tenant_id), _message())
 
 
 @dramatiq.actor(broker=broker.shared(), queue_name="tasks", throws=EXPECTED)
 def probe_job(job_id: str, tenant_id: str) -> None:
     """Look at a new job's two files, in a throw-away process: queued or refused. They are fetched
     first, which takes minutes where they are large."""
-    message = CurrentMessage.get_current_message()
-    assert isinstance(message, Received)
-    with held(supervisor.hold(message)):
+    with held(supervisor.hold(_message())):
         probing.probe_job(UUID(job_id), UUID(tenant_id))
 
 
 @dramatiq.actor(broker=broker.shared(), queue_name="previews", throws=EXPECTED)
 def make_preview(upload_id: str, tenant_id: str) -> None:
     """A poster, and a film where a browser can't play the source; for minutes perhaps."""
-    message = CurrentMessage.get_current_message()
-    assert isinstance(message, Received)
-    with held(supervisor.hold(message)):
+    with held(supervisor.hold(_message())):
         previews.make(UUID(upload_id), UUID(tenant_id))
 
 
@@ -59,9 +53,7 @@ def make_preview_dead(upload_id: str, tenant_id: str) -> None:
 def sweep_files() -> None:
     """Files that no row owns; for minutes, where there are many. Beside the previews, of which a
     process takes one message at a time: its other thread stays free for the looks at new jobs."""
-    message = CurrentMessage.get_current_message()
-    assert isinstance(message, Received)
-    with held(supervisor.hold(message)):
+    with held(supervisor.hold(_message())):
         sweeping.sweep()
 
 
@@ -85,6 +77,13 @@ def lipsync_dead(job_id: str, tenant_id: str, dispatch: int | None = None, **new
 def probe_job_dead(job_id: str, tenant_id: str, **newer: object) -> None:
     """A new job's files could not be looked at three times: likewise."""
     _read_dead_letter(UUID(job_id), UUID(tenant_id), None)
+
+
+def _message() -> Received:
+    """The one that this thread works on."""
+    message = CurrentMessage.get_current_message()
+    assert isinstance(message, Received)
+    return message
 
 
 def _read_dead_letter(job_id: UUID, tenant_id: UUID, dispatch: int | None) -> None:

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connections
 
 from messaging.broker import Broker
+from messaging.gone import GONE
 from messaging.outbox import CHANNEL
 from messaging.sending import send_due, take_over
 from messaging.timers import Clock
@@ -44,9 +45,8 @@ SET tcp_keepalives_interval = 5;
 SET tcp_keepalives_count = 3;
 SET idle_session_timeout = '{seconds:.0f}s';
 """
-# How a lost connection shows. The last: PostgreSQL ended it while this process slept in a
-# transaction, as one does whose machine was paused.
-LOST = (psycopg.OperationalError, db.OperationalError, db.InterfaceError, db.InternalError)
+# The first is of the connection on which it leads, the others are of those that Django holds.
+LOST = (psycopg.OperationalError, *GONE)
 
 
 class Dispatcher:
