@@ -1,7 +1,6 @@
 """A worker whose model does not load takes no jobs: it would be the first to, and make none."""
 
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
 
 from jobs.child import EngineFailed, ModelChild
 from messaging.broker import Broker
@@ -36,7 +35,7 @@ class Fitness:
                 self.model.load(self._go_on)
         except EngineFailed as problem:
             log.error("worker_has_no_model", code=problem.code, reason=problem.message)
-            self._give_back(message)
+            self.broker.hide(message.queue_url, message.receipt, 0)
             self.broker.stopping.wait(self._pause)
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
             raise NotOurs("This worker has no model.") from problem
@@ -44,11 +43,3 @@ class Fitness:
     def _go_on(self) -> None:
         if self.broker.stopping.is_set():
             raise PutBack("This worker was asked to end.", delay_seconds=0)
-
-    def _give_back(self, message: Received) -> None:
-        try:
-            self.broker.client.change_message_visibility(
-                QueueUrl=message.queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0
-            )
-        except (ClientError, BotoCoreError) as problem:  # then it shows itself a little later
-            log.warning("message_not_given_back", problem=str(problem))

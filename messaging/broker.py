@@ -12,7 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dramatiq
+import structlog
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from django import db
 from django.conf import settings
 from dramatiq.middleware import CurrentMessage
@@ -23,6 +25,8 @@ from messaging.errors import DirectSend
 from messaging.queues import is_fifo, sqs_name
 from messaging.received import encode
 from messaging.slots import Slots
+
+log = structlog.get_logger(__name__)
 
 
 class StopFetching(dramatiq.Middleware):
@@ -99,6 +103,16 @@ class Broker(SQSBroker):
             MessageBody=body,
             **(order if is_fifo(queue) else {}),
         )
+
+    def hide(self, queue_url: str, receipt: str, seconds: float) -> None:
+        """Let nobody receive a message for so long; 0: at once. Never raises: where SQS can't be
+        asked, the message shows itself when its visibility timeout is over."""
+        try:
+            self.client.change_message_visibility(
+                QueueUrl=queue_url, ReceiptHandle=receipt, VisibilityTimeout=int(seconds)
+            )
+        except (ClientError, BotoCoreError) as problem:
+            log.warning("visibility_not_changed", queue=queue_url, problem=str(problem))
 
     def enqueue(
         self, message: dramatiq.Message[Any], *, delay: int | None = None

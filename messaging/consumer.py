@@ -62,7 +62,7 @@ class Consumer(dramatiq.Consumer):
         """Put the message back, later each time. Nothing is ever deleted here."""
         try:
             if not message.lost and not isinstance(message.exception, NotOurs):
-                self._hide(message.receipt, self._delay(message))
+                self.broker.hide(self.url, message.receipt, self._delay(message))
                 log.warning(
                     "message_put_back", **self._names(message), reason=repr(message.exception)
                 )
@@ -73,7 +73,7 @@ class Consumer(dramatiq.Consumer):
         """Messages that were received and not begun, at shutdown: others may have them at once."""
         for message in messages:
             try:
-                self._hide(message.receipt, 0)
+                self.broker.hide(self.url, message.receipt, 0)
             finally:
                 self.slots.release(message.receipt)
 
@@ -112,7 +112,7 @@ class Consumer(dramatiq.Consumer):
         except ValueError as problem:
             # It stays in the queue for people to see, and moves to the dead letters by itself.
             log.error("undecodable_message_received", queue=self.queue, problem=str(problem))
-            self._hide(raw["ReceiptHandle"], _back_off(receives))
+            self.broker.hide(self.url, raw["ReceiptHandle"], _back_off(receives))
             return
         received = Received(
             message,
@@ -134,14 +134,6 @@ class Consumer(dramatiq.Consumer):
         if isinstance(message.exception, PutBack) and message.exception.delay_seconds is not None:
             return message.exception.delay_seconds
         return _back_off(message.receives)
-
-    def _hide(self, receipt: str, seconds: int) -> None:
-        try:
-            self.broker.client.change_message_visibility(
-                QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=seconds
-            )
-        except (ClientError, BotoCoreError) as problem:
-            log.warning("visibility_not_changed", queue=self.queue, problem=str(problem))
 
     def _names(self, message: Received) -> dict[str, Any]:
         ids = ("job_id", "tenant_id")

@@ -69,7 +69,7 @@ BREAKS = (
     Break(
         "a message that failed is put back, not deleted",
         "messaging/consumer.py",
-        "self._hide(message.receipt, self._delay(message))",
+        "self.broker.hide(self.url, message.receipt, self._delay(message))",
         "self._delete(message)",
         (f"{SETTLING}::test_a_message_whose_actor_raises_is_put_back_and_received_again",),
     ),

@@ -26,10 +26,10 @@ def model(tmp_path, settings):
 @pytest.fixture
 def worker(model, monkeypatch):
     monkeypatch.setattr(fitness, "FIRST_PAUSE_SECONDS", 0.01)
-    client = SimpleNamespace(given_back=[])
-    client.change_message_visibility = lambda **told: client.given_back.append(told)
-    worker = Fitness(model, SimpleNamespace(client=client, stopping=threading.Event()))
-    worker.given_back = client.given_back
+    given_back = []
+    broker = SimpleNamespace(hide=lambda *told: given_back.append(told), stopping=threading.Event())
+    worker = Fitness(model, broker)
+    worker.given_back = given_back
     return worker
 
 
@@ -49,7 +49,7 @@ def test_a_message_is_given_back_at_once_while_the_model_does_not_load(worker, m
         with pytest.raises(NotOurs):
             worker.check(MESSAGE, HELD)
         assert len(worker.given_back) == count
-    assert worker.given_back[0]["VisibilityTimeout"] == 0
+    assert worker.given_back[0] == ("a queue", "a receipt", 0)
 
 
 def test_jobs_are_taken_again_when_it_loads(worker, model, settings):
