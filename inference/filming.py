@@ -9,9 +9,11 @@ from inference.media.info import ratio
 from inference.media.segment import SegmentWriter
 from inference.media.source import Film
 from inference.options import SyncOptions
+from inference.recipe import Edit
 from inference.report.measures import Measures
 from inference.result import sha256_of
-from inference.segments import Edit, Segment, Shelf
+from inference.segments import Segment
+from inference.shelf import Shelf
 from inference.windows import Shot
 
 
@@ -41,7 +43,7 @@ class Filming:
         self._measures, self._scouted = measures, scouted
         self.segments: list[Segment] = []
         self._number = before.number + 1 if before else 0
-        self._first = before.first + before.frames if before else 0
+        self._first = before.until if before else 0
         self._start = self._last = self._end = 0
         self._frames = self._source_frames = self._unreadable = 0
         self._writer: SegmentWriter | None = None

@@ -6,11 +6,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from inference.earlier import Earlier, earlier_on
 from inference.errors import BadOption
 from inference.networks import Network
 from inference.options import SyncOptions
+from inference.recipe import Edit, Recipe
 from inference.result import sha256_of
-from inference.segments import Edit, Recipe, Segment, Shelf
+from inference.segments import Segment
+from inference.shelf import Shelf
 
 Seconds = tuple[Fraction, Fraction]
 
@@ -32,7 +35,7 @@ class Job:
 
     @property
     def first(self) -> int:
-        return self.before[-1].first + self.before[-1].frames if self.before else 0
+        return self.before[-1].until if self.before else 0
 
 
 def recipe_of(video: Path, audio: Path, options: SyncOptions, network: Network) -> Recipe:
@@ -53,42 +56,13 @@ def go_on(shelf: Shelf, recipe: Recipe) -> Job:
     return Job(recipe.to_mapping(), [recipe.options], before, known=before)
 
 
-def sounds_of(options: SyncOptions) -> list[str]:
-    """Files that speakers of the option `face` have of their own."""
-    turns = options.face if isinstance(options.face, tuple) else ()
-    return [turn.sound for turn in turns if turn.sound is not None]
-
-
-def hashes(options: SyncOptions) -> dict[str, str]:
-    return {path: sha256_of(Path(path)) for path in sounds_of(options)}
-
-
 def anew(shelf: Shelf, recipe: Recipe, part: Seconds) -> Job:
     """Make a part of the earlier result on the shelf anew, with the recipe's options."""
-    earlier = shelf.earlier(recipe)
-    edit = Edit(*part, recipe.options, recipe.sounds)
+    earlier = earlier_on(shelf, recipe)
+    edit = _edit(recipe, part)
+    _refuse_other_sounds(earlier)
+    first, last = _touched(earlier, edit)
     edits = [*earlier.edits, edit]
-    if not 0 <= edit.start < edit.end:
-        raise BadOption(
-            "The part to make anew must begin at 0 seconds or later, and end later.",
-            hint="Give from and to in seconds of the result, such as 4 6.5.",
-        )
-    made_of = [(earlier.recipe.options, earlier.recipe.sounds)]
-    made_of += [(each.options, each.sounds) for each in earlier.edits]
-    for options, sounds in made_of:
-        if dict(sounds) != hashes(options):
-            raise BadOption(
-                "A speaker's sound of the earlier result is another file by now.",
-                hint="Put the earlier sound back, or make the whole result anew.",
-            )
-    touched = [segment for segment in earlier.segments if edit.touches(*segment.span)]
-    if not touched:
-        lasts = float(earlier.segments[-1].span[1])
-        raise BadOption(
-            "The part to make anew lies after the end of the result.",
-            hint=f"The result lasts {lasts:.3f} seconds.",
-        )
-    first, last = touched[0].number, touched[-1].number
     after = earlier.segments[last + 1 :]
     return Job(
         recipe=earlier.recipe.to_mapping(),
@@ -99,3 +73,46 @@ def anew(shelf: Shelf, recipe: Recipe, part: Seconds) -> Job:
         edits=edits,
         until=after[0].first if after else None,
     )
+
+
+def _edit(recipe: Recipe, part: Seconds) -> Edit:
+    edit = Edit(*part, recipe.options, recipe.sounds)
+    if not 0 <= edit.start < edit.end:
+        raise BadOption(
+            "The part to make anew must begin at 0 seconds or later, and end later.",
+            hint="Give from and to in seconds of the result, such as 4 6.5.",
+        )
+    return edit
+
+
+def _refuse_other_sounds(earlier: Earlier) -> None:
+    """What shares a window with the part is painted once more with all that it was made of."""
+    made_of: list[Recipe | Edit] = [earlier.recipe, *earlier.edits]
+    for made in made_of:
+        if dict(made.sounds) != hashes(made.options):
+            raise BadOption(
+                "A speaker's sound of the earlier result is another file by now.",
+                hint="Put the earlier sound back, or make the whole result anew.",
+            )
+
+
+def _touched(earlier: Earlier, edit: Edit) -> tuple[int, int]:
+    """The numbers of the first and the last segment that the edit reaches into."""
+    touched = [segment for segment in earlier.segments if edit.touches(*segment.span)]
+    if not touched:
+        lasts = float(earlier.segments[-1].span[1])
+        raise BadOption(
+            "The part to make anew lies after the end of the result.",
+            hint=f"The result lasts {lasts:.3f} seconds.",
+        )
+    return touched[0].number, touched[-1].number
+
+
+def sounds_of(options: SyncOptions) -> list[str]:
+    """Files that speakers of the option `face` have of their own."""
+    turns = options.face if isinstance(options.face, tuple) else ()
+    return [turn.sound for turn in turns if turn.sound is not None]
+
+
+def hashes(options: SyncOptions) -> dict[str, str]:
+    return {path: sha256_of(Path(path)) for path in sounds_of(options)}

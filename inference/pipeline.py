@@ -22,12 +22,14 @@ from inference.media.source import Film
 from inference.networks import Network, network_of
 from inference.options import SyncOptions
 from inference.painter import Painter
+from inference.placing import move
 from inference.report import document
 from inference.report.measures import Measures
 from inference.reporting import Facts, result_of
 from inference.result import SyncResult
 from inference.scouting import Scouts
-from inference.segments import Segment, Shelf, frames_in_segment, move
+from inference.segments import Segment, frames_in_segment
+from inference.shelf import Shelf
 from inference.silence import Gate
 from inference.stages import Stages
 from inference.stopwatch import Stopwatch

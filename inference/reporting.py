@@ -13,10 +13,11 @@ from inference.media.source import Film
 from inference.media.timing import Meant, read_timing
 from inference.networks import Network
 from inference.options import SyncOptions
+from inference.recipe import Edit
 from inference.report import document
 from inference.report.measures import Measures
 from inference.result import SyncResult, sha256_of
-from inference.segments import Edit, Segment
+from inference.segments import Segment
 from inference.stopwatch import Stopwatch
 
 

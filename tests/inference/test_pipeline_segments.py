@@ -9,11 +9,16 @@ import torch
 
 from inference import errors, filming, segments
 from inference.checkpoint import load_bundle
+from inference.earlier import earlier_on
 from inference.job import anew, recipe_of
 from inference.media.segment import SegmentWriter
 from inference.networks import LatentSync
 from inference.options import Turn
 from inference.pipeline import sync
+from inference.recipe import Edit, Recipe
+from inference.result import sha256_of
+from inference.segments import Segment
+from inference.shelf import Shelf
 from tests.inference import clips, models
 from tests.inference.runs import PLAIN, SIZE, Tinted
 
@@ -159,7 +164,7 @@ def whole(pair, tmp_path_factory):
 @pytest.fixture
 def shelf(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "copy")
-    return segments.Shelf(tmp_path / "copy")
+    return Shelf(tmp_path / "copy")
 
 
 @pytest.mark.parametrize("harm", ["cut short", "other bytes", "no record", "no JSON", "swapped"])
@@ -208,21 +213,21 @@ def test_a_model_of_the_same_name_with_other_weights_is_another_model(tmp_path):
 def test_two_runs_never_share_a_folder(run, tmp_path):
     (tmp_path / "segments").mkdir()
     with (
-        segments.Shelf(tmp_path / "segments").locked(),
+        Shelf(tmp_path / "segments").locked(),
         pytest.raises(errors.BadOption, match="Another run"),
     ):
         run()
 
 
 def test_a_machine_without_room_for_a_process_is_not_taken_for_another_run(tmp_path):
-    with pytest.raises(BlockingIOError), segments.Shelf(tmp_path).locked():
+    with pytest.raises(BlockingIOError), Shelf(tmp_path).locked():
         raise BlockingIOError("fork")
 
 
 def put_on(shelf, number, recipe, **more):
     """A piece of sixteen frames, in a file that is none of a film."""
     (made := shelf.folder / "made").write_bytes(b"film")
-    piece = segments.Segment(
+    piece = Segment(
         number=number,
         first=16 * number,
         frames=16,
@@ -230,7 +235,7 @@ def put_on(shelf, number, recipe, **more):
         start=16 * number,
         last=16 * number + 15,
         end=16 * number + 16,
-        sha256=segments.sha256_of(made),
+        sha256=sha256_of(made),
         size_bytes=4,
         recipe=recipe.to_mapping(),
         **more,
@@ -247,7 +252,7 @@ def test_a_shorter_result_leaves_no_piece_of_a_longer_one(whole, shelf):
     left = sorted(path.name for path in shelf.folder.iterdir() if path.name > "00001.z")
     assert left == ["00007.txt", "complete.json"]
     assert shelf.finished(whole[1]) == pieces[:2]
-    assert shelf.earlier(whole[1]).segments == pieces[:2]
+    assert earlier_on(shelf, whole[1]).segments == pieces[:2]
 
 
 def test_each_piece_is_told_when_file_and_record_are_in_place(run, tmp_path):
@@ -257,7 +262,7 @@ def test_each_piece_is_told_when_file_and_record_are_in_place(run, tmp_path):
         told.append(number)
         record = json.loads((tmp_path / "segments" / f"{number:05d}.json").read_text())
         file = tmp_path / "segments" / f"{number:05d}.mp4"
-        assert segments.sha256_of(file) == record["sha256"]
+        assert sha256_of(file) == record["sha256"]
 
     with pytest.raises(errors.Canceled):
         run(stopped_at(48, tmp_path / "segments"), on_segment=on_segment)
@@ -287,7 +292,7 @@ def test_a_run_that_is_stopped_leaves_whole_pieces_and_nothing_else(run, pair, t
     with pytest.raises(errors.Canceled):
         run(stopped_at(48, tmp_path / "segments"))
     folder = tmp_path / "segments"
-    pieces = segments.Shelf(folder).finished(recipe_of(*pair, BASE, Tinted()))
+    pieces = Shelf(folder).finished(recipe_of(*pair, BASE, Tinted()))
     names = [f"{piece.number:05d}.{kind}" for piece in pieces for kind in ("json", "mp4")]
     assert sorted(path.name for path in folder.iterdir()) == names
 
@@ -296,30 +301,30 @@ def test_a_speakers_sound_that_lies_elsewhere_by_now_is_the_same_sound(tmp_path)
     def recipe(path, content):
         face = (Turn(0, 0.0, 1.0, path), Turn(1, 1.0))
         options = replace(BASE, face=face)
-        return segments.Recipe("a", "b", {path: content}, options, {}, "cpu")
+        return Recipe("a", "b", {path: content}, options, {}, "cpu")
 
-    shelf = segments.Shelf(tmp_path)
+    shelf = Shelf(tmp_path)
     put_on(shelf, 0, recipe("one/b.wav", "c"))
     shelf.close(put_on(shelf, 1, recipe("two/b.wav", "c")))
     assert len(shelf.finished(recipe("three/b.wav", "c"))) == 2
     assert shelf.finished(recipe("two/b.wav", "d")) == []
-    assert shelf.earlier(recipe("three/b.wav", "c")).recipe.sounds == {"two/b.wav": "c"}
+    assert earlier_on(shelf, recipe("three/b.wav", "c")).recipe.sounds == {"two/b.wav": "c"}
 
 
 def test_a_run_that_was_stopped_within_parts_made_anew_left_no_whole_result(tmp_path):
-    shelf = segments.Shelf(tmp_path)
-    recipe = segments.Recipe("a", "b", {}, BASE, {}, "cpu")
-    edit = segments.Edit(Fraction(0), Fraction(2), BASE)
+    shelf = Shelf(tmp_path)
+    recipe = Recipe("a", "b", {}, BASE, {}, "cpu")
+    edit = Edit(Fraction(0), Fraction(2), BASE)
 
     def put(number, *edits):
         return put_on(shelf, number, recipe, edits=[each.to_mapping() for each in edits])
 
     put(0, edit)
     shelf.close(put(1, edit), [edit])
-    assert len(shelf.earlier(recipe).edits) == 1
+    assert len(earlier_on(shelf, recipe).edits) == 1
     put(0)
     with pytest.raises(errors.BadOption, match="several results"):
-        shelf.earlier(recipe)
+        earlier_on(shelf, recipe)
 
 
 def test_a_part_is_made_anew_and_all_else_stays(run, tmp_path, written):
