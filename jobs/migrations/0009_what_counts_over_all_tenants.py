@@ -121,7 +121,7 @@ RESET ROLE;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0004_segments_deadlines_and_retries")]
+    dependencies = [("jobs", "0008_the_state_machine")]
 
     operations = [
         migrations.RunSQL(READ, READ_NO_MORE),

@@ -14,7 +14,7 @@ MESSAGES = "CREATE INDEX messages_of_a_job ON messaging_outboxmessage ((payload 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0005_what_counts_over_all_tenants"),
+        ("jobs", "0009_what_counts_over_all_tenants"),
         ("messaging", "0003_what_is_due"),
     ]
 
