@@ -8,7 +8,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.http import UnreadablePostError
 
-from jobs import files, parts, storage, uploads
+from jobs import files, storage, uploads
 from tests.jobs.storing import path_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shelves")]
@@ -194,7 +194,7 @@ def part_link(acme) -> str:
 def test_a_part_that_cannot_be_kept_is_a_problem_without_its_link_in_the_log(
     client, part_link, monkeypatch, caplog, number, status, code
 ):
-    monkeypatch.setattr(parts, "_copy", fails(number))
+    monkeypatch.setattr("jobs.parts.folder._copy", fails(number))
     answer = client.put(part_link, b"0123456789")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json()["request_id"] == answer["X-Request-Id"]
@@ -207,5 +207,5 @@ def test_a_client_that_leaves_in_the_middle_of_a_part_is_no_fault_of_ours(
     def gone(*arguments):
         raise UnreadablePostError("the client went")
 
-    monkeypatch.setattr(parts, "_copy", gone)
+    monkeypatch.setattr("jobs.parts.folder._copy", gone)
     assert client.put(part_link, b"0123456789").status_code == 400

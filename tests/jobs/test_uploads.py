@@ -19,7 +19,8 @@ from jobs.errors import (
     UploadTooLarge,
 )
 from jobs.models import Upload
-from jobs.parts import SALT, FolderParts, parts
+from jobs.parts import FolderParts, parts
+from jobs.parts.folder import SALT
 from tenants.context import acting_for
 from tenants.models import Limits
 

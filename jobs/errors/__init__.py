@@ -1,0 +1,57 @@
+"""What the job engine refuses. The code is the same in the API, the logs and the docs."""
+
+from jobs.errors.base import JobError
+from jobs.errors.files import (
+    BadPart,
+    BadSignature,
+    EmptyUpload,
+    NoMoreParts,
+    StorageBroken,
+    StorageFull,
+    UnknownUpload,
+    UploadClosed,
+    UploadGone,
+    UploadIncomplete,
+    UploadNotReady,
+    UploadTooLarge,
+)
+from jobs.errors.work import (
+    BadDeadline,
+    BadJobOption,
+    IdempotencyKeyReused,
+    NoResult,
+    NotCancelable,
+    NotClaimable,
+    NotFinished,
+    NotRedrivable,
+    NotRetryable,
+    StaleAttempt,
+    TooManyWaiting,
+)
+
+__all__ = [
+    "BadDeadline",
+    "BadJobOption",
+    "BadPart",
+    "BadSignature",
+    "EmptyUpload",
+    "IdempotencyKeyReused",
+    "JobError",
+    "NoMoreParts",
+    "NoResult",
+    "NotCancelable",
+    "NotClaimable",
+    "NotFinished",
+    "NotRedrivable",
+    "NotRetryable",
+    "StaleAttempt",
+    "StorageBroken",
+    "StorageFull",
+    "TooManyWaiting",
+    "UnknownUpload",
+    "UploadClosed",
+    "UploadGone",
+    "UploadIncomplete",
+    "UploadNotReady",
+    "UploadTooLarge",
+]
