@@ -5,50 +5,58 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inference.faces.scout import Scout
 from inference.filming import encoding_of
-from inference.media import Sound
+from inference.media import Frames, Sound
 from inference.media.info import ratio
 from inference.media.joining import heard_until
 from inference.media.source import Film
 from inference.media.timing import Meant, read_timing
-from inference.networks import Network
-from inference.options import SyncOptions
 from inference.recipe import Edit
 from inference.report import document
 from inference.report.measures import Measures
 from inference.result import SyncResult, sha256_of
+from inference.run import Run
 from inference.segments import Segment
-from inference.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known when a result is finished. made: the file, before it is put at its place.
-    source_frames: pictures of the source that were read; unreadable: those that could not be.
-    notes: the scout's, a code and a sentence each."""
+    """What is known when all frames are made. edits: the parts that were made anew, this run's
+    included. segments: of the whole result, whoever made them. measures: of them all. scout: that
+    looked for the faces of the options asked for."""
 
-    network: Network
-    options: SyncOptions
+    run: Run
     edits: Sequence[Edit]
-    film: Film
+    frames: Frames
     sound: Sound
     segments: Sequence[Segment]
     measures: Measures
-    made: Path
-    source_frames: int
-    unreadable: int
-    faces: Mapping[str, Any]
-    face_device: str
-    notes: Sequence[tuple[str, str]]
-    watch: Stopwatch
+    scout: Scout
+
+    @property
+    def film(self) -> Film:
+        return self.frames.film
+
+    @property
+    def source_frames(self) -> int:
+        """Pictures of the source that were read."""
+        return max(segment.source_frames for segment in self.segments)
+
+    @property
+    def unreadable(self) -> int:
+        """Those of them that could not be decoded."""
+        return max(self.frames.unreadable, *(segment.unreadable for segment in self.segments))
 
 
 def result_of(facts: Facts, out: Path) -> SyncResult:
-    measured = facts.measures.to_mapping()
-    report = _report(facts, measured)
+    """Once the run's film is finished. out: where it will lie."""
+    run, measured = facts.run, facts.measures.to_mapping()
+    # Read together: the scout may still be on its way through a film that is longer.
+    faces, notes = facts.scout.faces_json(), list(_notes(facts))
+    report = _report(facts, measured, faces, notes)
     first, last = facts.segments[0], facts.segments[-1]
     frames = measured["frames"]
-    size = report["output"]
     return SyncResult(
         path=out,
         frames=frames["count"],
@@ -56,50 +64,60 @@ def result_of(facts: Facts, out: Path) -> SyncResult:
         passed_through=_stretches(frames["ranges"]),
         frame_rate=facts.film.rate,
         duration=(last.end - first.start) * facts.film.time_base,
-        width=size["width"],
-        height=size["height"],
-        size_bytes=facts.made.stat().st_size,
-        sha256=sha256_of(facts.made),
-        model=facts.network.to_mapping(),
-        device=facts.network.device,
-        steps=facts.options.steps,
-        guidance=facts.options.guidance,
-        seed=facts.options.seed,
-        stage_seconds=facts.watch.to_mapping(),
+        width=report["output"]["width"],
+        height=report["output"]["height"],
+        size_bytes=run.film.stat().st_size,
+        sha256=sha256_of(run.film),
+        model=run.network.to_mapping(),
+        device=run.network.device,
+        steps=run.options.steps,
+        guidance=run.options.guidance,
+        seed=run.options.seed,
+        stage_seconds=run.watch.to_mapping(),
         warnings=[warning["message"] for warning in report["warnings"]],
         report=report,
-        faces=facts.faces,
+        faces=faces,
     )
 
 
-def _report(facts: Facts, measured: Mapping[str, Any]) -> dict[str, Any]:
-    coding = encoding_of(facts.options).of(facts.film)
-    device = facts.network.device
+def _report(
+    facts: Facts,
+    measured: Mapping[str, Any],
+    faces: Mapping[str, Any],
+    notes: Sequence[document.Note],
+) -> dict[str, Any]:
+    run = facts.run
     return document.make(
         measured,
         source_frames=facts.source_frames,
-        tracks=[_without_thumbnail(track) for track in facts.faces["tracks"]],
-        options=facts.options.to_mapping() | _edits(facts.edits),
-        model=facts.network.to_mapping(),
-        network=facts.network.stand_in or "model",
-        stage_seconds=facts.watch.to_mapping(),
-        devices={
-            "encode": device,
-            "denoise": device,
-            "decode": device,
-            "faces": facts.face_device,
-        },
-        output={
-            "width": coding.width,
-            "height": coding.height,
-            "frame_rate": ratio(facts.film.rate),
-            "codec": coding.codec,
-            "pix_fmt": coding.layout.name,
-            "quality": int(coding.options["crf"]),
-        },
-        timing=read_timing(facts.made).to_mapping(_meant(facts)),
-        warnings=_notes(facts),
+        tracks=[_without_thumbnail(track) for track in faces["tracks"]],
+        options=run.options.to_mapping() | _edits(facts.edits),
+        model=run.network.to_mapping(),
+        network=run.network.stand_in or "model",
+        stage_seconds=run.watch.to_mapping(),
+        devices=_devices(facts),
+        output=_output(facts),
+        timing=read_timing(run.film).to_mapping(_meant(facts)),
+        warnings=notes,
     )
+
+
+def _devices(facts: Facts) -> dict[str, str]:
+    """What each stage ran on that may run on several."""
+    network = dict.fromkeys(("encode", "denoise", "decode"), facts.run.network.device)
+    return network | {"faces": facts.scout.finder.device}
+
+
+def _output(facts: Facts) -> dict[str, Any]:
+    coding = encoding_of(facts.run.options).of(facts.film)
+    return {
+        "width": coding.width,
+        "height": coding.height,
+        "frame_rate": ratio(facts.film.rate),
+        "codec": coding.codec,
+        "pix_fmt": coding.layout.name,
+        "quality": int(coding.options["crf"]),
+    }
 
 
 def _meant(facts: Facts) -> Meant:
@@ -125,17 +143,17 @@ def _notes(facts: Facts) -> Iterator[document.Note]:
             " the ones before them stood in their places.",
         )
     columns, rows = facts.film.gained
-    if (columns or rows) and not facts.options.exact_size:
+    if (columns or rows) and not facts.run.options.exact_size:
         yield document.note(
             "size_gained",
             f"The result has {columns} columns and {rows} rows more than the video:"
             " its encoding needs an even width and height.",
         )
-    for code, sentence in facts.notes:
+    for code, sentence in facts.scout.notes():
         yield document.note(code, sentence)
-    if facts.network.remark:
-        yield document.note("slower_than_usual", facts.network.remark)
-    if facts.options.speed == "fast":
+    if facts.run.network.remark:
+        yield document.note("slower_than_usual", facts.run.network.remark)
+    if facts.run.options.speed == "fast":
         yield document.note(
             "approximated", "The option speed=fast took approximations; the default takes none."
         )

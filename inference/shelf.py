@@ -85,6 +85,12 @@ class Shelf:
         if self._on_put:
             self._on_put(segment.number)
 
+    def take(self, segments: Sequence[Segment], other: "Shelf") -> None:
+        """Bring pieces of another shelf here. Nothing is done if it is this one."""
+        if other is not self:
+            for segment in segments:
+                self.put(segment, other.file(segment.number))
+
     def close(self, last: Segment, edits: Sequence[Edit] = ()) -> None:
         """The result ends with that piece. What a longer one has left behind it goes."""
         for number, path in self._pieces():

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from inference import child, pipeline
+from inference import child, hearing, pipeline
 from inference.errors import BadOption, MediaTooLarge
 from inference.networks import StandIn
 from inference.options import SyncOptions
@@ -38,7 +38,7 @@ def run(pair, tmp_path):
 
 
 def test_a_sound_that_lasts_longer_is_refused_before_the_network_hears_it(run, monkeypatch):
-    monkeypatch.setattr(pipeline, "hear", lambda *_: pytest.fail("the network heard it"))
+    monkeypatch.setattr(hearing, "hear", lambda *_: pytest.fail("the network heard it"))
     monkeypatch.setattr(pipeline, "open_frames", lambda *_, **__: pytest.fail("frames were read"))
     with pytest.raises(MediaTooLarge, match="1 s are allowed"):
         run(most_seconds=1)

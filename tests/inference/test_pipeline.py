@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from inference import errors
+from inference.generating import FRAMES_OF_NEWS
 from inference.media import open_frames, probe
 from inference.options import SyncOptions
-from inference.pipeline import FRAMES_OF_NEWS, sync
+from inference.pipeline import sync
 from inference.scouting import Scouts
 from tests.inference import clips, models
 
