@@ -5,14 +5,14 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseRedirect
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import lifecycle, results
 from jobs.api import seeing
 from jobs.api.authentication import caller
-from jobs.api.documenting import IDEMPOTENCY_KEY, documented
+from jobs.api.documenting import IDEMPOTENCY_KEY, answered, documented
 from jobs.api.endpoint import Endpoint, bad_parameter, the_id
 from jobs.api.serializers import (
     JobFromForm,
@@ -26,18 +26,37 @@ from jobs.models import State
 from tenants.context import acting_for
 
 REQUESTS = {"application/json": JobFromUploads, "multipart/form-data": JobFromForm}
-SUBMITTED = {202: JobShape}
+SUBMITTED = {202: answered(JobShape, "Taken: the job as it begins, or the first one's again.")}
+SEEN = {200: answered(JobShape, "The job as it is now.")}
+FETCHED = {302: answered(None, "To the video, good for 15 minutes and without a key; Range works.")}
+CANCELED = {
+    200: answered(JobShape, "It is canceled."),
+    202: answered(JobShape, "Its worker stops at the next step."),
+}
+RETRIED = {
+    201: answered(JobShape, "The new job."),
+    200: answered(JobShape, "It was retried before: the job of then."),
+}
 REFUSALS = (400, 404, 409, 413, 415, 422)
+RETRY = (404, 409, 410)
 
 
 class Process(Submitting):
     scopes: ClassVar[dict[str, str]] = {"POST": "jobs:write"}
 
     @documented(
-        "process", SUBMITTED, problems=REFUSALS, request=REQUESTS, parameters=[IDEMPOTENCY_KEY]
+        "process",
+        "Submit a video and a voice",
+        SUBMITTED,
+        problems=REFUSALS,
+        request=REQUESTS,
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
-        """Submit a video and a voice. The same as POST /v1/jobs."""
+        """As a form with two files, 8 MB together, or as JSON with the ids of two uploads.
+
+        The same as POST /v1/jobs.
+        """
         return self.submit(request)
 
 
@@ -46,24 +65,33 @@ class Jobs(Submitting):
     parameters: ClassVar[frozenset[str]] = frozenset({"state", "cursor", "limit"})
 
     @documented(
-        "create_job", SUBMITTED, problems=REFUSALS, request=REQUESTS, parameters=[IDEMPOTENCY_KEY]
+        "create_job",
+        "Submit a video and a voice",
+        SUBMITTED,
+        problems=REFUSALS,
+        request=REQUESTS,
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
-        """Submit a video and a voice: as a form, or by the ids of two uploads."""
+        """As a form with two files, 8 MB together, or as JSON with the ids of two uploads.
+
+        The result lasts as long as the voice.
+        """
         return self.submit(request)
 
     @documented(
         "list_jobs",
-        {200: JobPage},
+        "List jobs",
+        {200: answered(JobPage, "A page of jobs; the header Link leads to the next.")},
         problems=(400,),
         parameters=[
-            OpenApiParameter("state", str, enum=State.values),
+            OpenApiParameter("state", str, enum=State.values, description="Only those in it."),
             OpenApiParameter("limit", int, description="1 to 100, 20 if not given."),
             OpenApiParameter("cursor", str, description="next_cursor of the page before."),
         ],
     )
     def get(self, request: Request) -> Response:
-        """The jobs of the tenant, the newest first."""
+        """The jobs of the tenant, the newest first, whichever key or person sent them."""
         state = request.query_params.get("state", "")
         if state and state not in State.values:
             raise bad_parameter("state", "bad_state", f"A state is one of {', '.join(State)}.")
@@ -78,17 +106,20 @@ class Job(Endpoint):
 
     scopes: ClassVar[dict[str, str]] = {"GET": "jobs:read"}
 
-    @documented("get_job", {200: JobShape}, problems=(404,))
+    @documented("get_job", "See a job", SEEN, problems=(404,), ids="job_id")
     def get(self, request: Request, job_id: str) -> Response:
-        """How far a job is."""
+        """Its state, how far it is, what it waits for, and why it failed if it has."""
         with acting_for(caller(request).tenant_id):
             return Response(seeing.shown(the_id(job_id)))
 
 
 class Status(Job):
-    @documented("status", {200: JobShape}, problems=(404,))
+    @documented("status", "See a job", SEEN, problems=(404,), ids="job_id")
     def get(self, request: Request, job_id: str) -> Response:
-        """How far a job is. The same as GET /v1/jobs/{id}."""
+        """Its state, how far it is, what it waits for, and why it failed if it has.
+
+        The same as GET /v1/jobs/{id}.
+        """
         return super().get(request, job_id)
 
 
@@ -97,35 +128,38 @@ class JobResult(Endpoint):
 
     scopes: ClassVar[dict[str, str]] = {"GET": "jobs:read"}
 
-    @documented(
-        "get_job_result",
-        {302: OpenApiResponse(description="To the video, good for 15 minutes; Range works.")},
-        problems=(404, 409),
-    )
+    @documented("get_job_result", "Fetch the result", FETCHED, problems=(404, 409), ids="job_id")
     def get(self, request: Request, job_id: str) -> HttpResponse:
-        """The finished video, by a redirect to a short-lived address."""
+        """The finished video, by a redirect to a short-lived address.
+
+        While there is none it is a 409 that says the state; of a failed job, with its code.
+        """
         with acting_for(caller(request).tenant_id):
             delivery = results.deliver(the_id(job_id), by=caller(request).prefix)
         return HttpResponseRedirect(delivery.link())
 
 
 class Result(JobResult):
-    @documented(
-        "result",
-        {302: OpenApiResponse(description="To the video, good for 15 minutes; Range works.")},
-        problems=(404, 409),
-    )
+    @documented("result", "Fetch the result", FETCHED, problems=(404, 409), ids="job_id")
     def get(self, request: Request, job_id: str) -> HttpResponse:
-        """The finished video. The same as GET /v1/jobs/{id}/result."""
+        """The finished video, by a redirect to a short-lived address.
+
+        The same as GET /v1/jobs/{id}/result.
+        """
         return super().get(request, job_id)
 
 
 class Cancel(Endpoint):
     scopes: ClassVar[dict[str, str]] = {"POST": "jobs:write"}
 
-    @documented("cancel_job", {200: JobShape, 202: JobShape}, problems=(404, 409), request=None)
+    @documented(
+        "cancel_job", "Cancel a job", CANCELED, problems=(404, 409), ids="job_id", request=None
+    )
     def post(self, request: Request, job_id: str) -> Response:
-        """Cancel: 200 when it is canceled, 202 when its worker stops at the next step."""
+        """A job that waits is canceled at once; one that is worked on, at the next step.
+
+        Asked again, the answer is the same. It costs nothing.
+        """
         found: UUID = the_id(job_id)
         with acting_for(caller(request).tenant_id):
             lifecycle.cancel(found, by=caller(request).prefix)
@@ -136,9 +170,14 @@ class Cancel(Endpoint):
 class Retry(Endpoint):
     scopes: ClassVar[dict[str, str]] = {"POST": "jobs:write"}
 
-    @documented("retry_job", {200: JobShape, 201: JobShape}, problems=(404, 409, 410), request=None)
+    @documented(
+        "retry_job", "Try a failed job again", RETRIED, problems=RETRY, ids="job_id", request=None
+    )
     def post(self, request: Request, job_id: str) -> Response:
-        """Try a failed job again: 201 with a new job, 200 with the same one when repeated."""
+        """A new job with the same uploads and choices; the failed one stays as it is.
+
+        Asked again, the answer is the same new job.
+        """
         found: UUID = the_id(job_id)
         with acting_for(caller(request).tenant_id):
             job, replayed = lifecycle.retry(found, by=caller(request).prefix)

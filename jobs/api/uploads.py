@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from jobs import uploads
 from jobs.api.authentication import caller
-from jobs.api.documenting import documented
+from jobs.api.documenting import answered, documented
 from jobs.api.endpoint import Endpoint, checked, the_id
 from jobs.api.serializers import UploadRequest, UploadShape, address
 from jobs.models import Upload, UploadState
@@ -18,13 +18,17 @@ class Uploads(Endpoint):
 
     @documented(
         "create_upload",
-        {201: UploadShape},
+        "Announce a file",
+        {201: answered(UploadShape, "The upload, with an address for each part.")},
         subject="uploads",
         problems=(400, 413, 415, 422),
         request=UploadRequest,
     )
     def post(self, request: Request) -> Response:
-        """Announce a file. The answer says where each part of it is to be sent, with PUT."""
+        """The way for files that are too large for a form.
+
+        The answer says where each part of it is to be sent, with PUT; those addresses need no key.
+        """
         given = checked(UploadRequest(data=request.data))
         upload = uploads.start(caller(request).tenant_id, **given)
         return Response(shown(upload), 201, headers={"Location": address("api-upload", upload.id)})
@@ -33,14 +37,28 @@ class Uploads(Endpoint):
 class OneUpload(Endpoint):
     scopes: ClassVar[dict[str, str]] = {"GET": "jobs:write", "DELETE": "jobs:write"}
 
-    @documented("get_upload", {200: UploadShape}, subject="uploads", problems=(404,))
+    @documented(
+        "get_upload",
+        "See what is missing",
+        {200: answered(UploadShape, "The upload; `parts` are those that are missing.")},
+        subject="uploads",
+        problems=(404,),
+        ids="upload_id",
+    )
     def get(self, request: Request, upload_id: str) -> Response:
-        """Which parts are missing, with fresh addresses: the way to resume."""
+        """The parts that are missing, with fresh addresses: how to go on after a break."""
         return Response(shown(uploads.find(caller(request).tenant_id, the_id(upload_id))))
 
-    @documented("abort_upload", {200: UploadShape}, subject="uploads", problems=(404, 409))
+    @documented(
+        "abort_upload",
+        "Give up an upload",
+        {200: answered(UploadShape, "It is aborted.")},
+        subject="uploads",
+        problems=(404, 409),
+        ids="upload_id",
+    )
     def delete(self, request: Request, upload_id: str) -> Response:
-        """Give up an upload that is not complete."""
+        """For one that is not complete: its parts are thrown away."""
         return Response(shown(uploads.abort(caller(request).tenant_id, the_id(upload_id))))
 
 
@@ -49,13 +67,15 @@ class Complete(Endpoint):
 
     @documented(
         "complete_upload",
-        {200: UploadShape},
+        "Complete an upload",
+        {200: answered(UploadShape, "It is ready: a job can have it.")},
         subject="uploads",
         problems=(400, 404, 409),
+        ids="upload_id",
         request=None,
     )
     def post(self, request: Request, upload_id: str) -> Response:
-        """All parts are sent. Refused, with their numbers, while some are missing."""
+        """When all parts are sent. Refused, with their numbers, while some are missing."""
         return Response(shown(uploads.complete(caller(request).tenant_id, the_id(upload_id))))
 
 

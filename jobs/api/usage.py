@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from jobs import reports
 from jobs.api.authentication import caller
-from jobs.api.documenting import documented
+from jobs.api.documenting import answered, documented
 from jobs.api.endpoint import Endpoint, bad_parameter
 from jobs.api.serializers import UsageMonth
 from tenants.context import acting_for
@@ -27,13 +27,17 @@ class Usage(Endpoint):
 
     @documented(
         "get_usage",
-        {200: UsageMonth},
+        "See a month's usage",
+        {200: answered(UsageMonth, "The month, and each of its days.")},
         subject="usage",
         problems=(400,),
         parameters=[OpenApiParameter("month", str, description="YYYY-MM; the present one if not.")],
     )
     def get(self, request: Request) -> Response:
-        """The usage of one month, by day of the tenant's time zone."""
+        """What was delivered in a month, by day of the tenant's time zone.
+
+        Only videos that were delivered count; failed and canceled jobs never do.
+        """
         asked = request.query_params.get("month")
         with acting_for(caller(request).tenant_id):
             zone = ZoneInfo(Tenant.objects.get(id=caller(request).tenant_id).time_zone)

@@ -9,9 +9,9 @@ from django.urls import reverse
 from rest_framework import serializers
 
 
-def time_field() -> serializers.DateTimeField:
+def time_field(means: str, *, null: bool = True) -> serializers.DateTimeField:
     """UTC with a Z, whatever zone the viewer's browser is in."""
-    return serializers.DateTimeField(default_timezone=UTC, allow_null=True)
+    return serializers.DateTimeField(default_timezone=UTC, allow_null=null, help_text=means)
 
 
 class MomentField(serializers.DateTimeField):

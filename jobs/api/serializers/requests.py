@@ -22,7 +22,7 @@ class JobRequest(Strict):
         required=False,
         min_value=STEPS_RANGE[0],
         max_value=STEPS_RANGE[1],
-        help_text="Denoising steps; the operator's default if not given.",
+        help_text="Denoising steps: more take longer. The operator's default if not given.",
     )
     guidance = serializers.FloatField(
         required=False,
@@ -34,10 +34,13 @@ class JobRequest(Strict):
         required=False,
         min_value=SEED_RANGE[0],
         max_value=SEED_RANGE[1],
-        help_text="The same seed, inputs and model give the same video.",
+        help_text="The same seed, inputs and model give the same video; 1247 if not given.",
     )
     project = serializers.CharField(
-        required=False, allow_blank=True, max_length=100, help_text="Groups jobs in usage reports."
+        required=False,
+        allow_blank=True,
+        max_length=100,
+        help_text="Any name; groups jobs in usage reports.",
     )
     consent_note = serializers.CharField(
         required=False,
@@ -46,11 +49,17 @@ class JobRequest(Strict):
         help_text="Where the consent of the person shown is on file.",
     )
     priority = serializers.IntegerField(
-        required=False, min_value=-100, max_value=100, help_text="Higher goes first, among yours."
+        required=False,
+        min_value=-100,
+        max_value=100,
+        help_text="Higher goes first, among your own jobs; 0 if not given.",
     )
     deadline = MomentField(
         required=False,
-        help_text="What has not ended by then has failed; with its zone, at most 30 days ahead.",
+        help_text=(
+            "A moment with its zone, such as 2026-12-01T18:00:00Z, at most 30 days ahead. "
+            "What has not ended by then fails with deadline_passed and costs nothing."
+        ),
     )
 
     @staticmethod
@@ -62,13 +71,15 @@ class JobRequest(Strict):
 
 
 class JobFromUploads(JobRequest):
+    """Two uploads that are complete become a job."""
+
     how = (
         "Send a form with the files video and audio (curl: -F video=@face.mp4 -F audio=@voice.wav) "
         "or JSON with video_upload and audio_upload, the ids of two complete uploads."
     )
 
-    video_upload = serializers.UUIDField(help_text="Id of a completed upload of kind video.")
-    audio_upload = serializers.UUIDField(help_text="Id of a completed upload of kind audio.")
+    video_upload = serializers.UUIDField(help_text="Id of a complete upload of the kind video.")
+    audio_upload = serializers.UUIDField(help_text="Id of a complete upload of the kind audio.")
 
 
 class JobFromForm(JobRequest):
@@ -77,5 +88,13 @@ class JobFromForm(JobRequest):
     how = "A form has the files video and audio; with curl, -F video=@face.mp4 -F audio=@voice.wav."
 
     # An empty file is refused where all are, as upload_empty.
-    video = serializers.FileField(allow_empty_file=True, error_messages=NO_FILE)
-    audio = serializers.FileField(allow_empty_file=True, error_messages=NO_FILE)
+    video = serializers.FileField(
+        allow_empty_file=True,
+        error_messages=NO_FILE,
+        help_text="The film with the face: MP4, MOV, MKV or WebM.",
+    )
+    audio = serializers.FileField(
+        allow_empty_file=True,
+        error_messages=NO_FILE,
+        help_text="The voice: WAV, MP3, M4A, FLAC, OGG or a film's sound.",
+    )

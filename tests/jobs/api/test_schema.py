@@ -5,6 +5,9 @@ from django.core.management import call_command
 from django.urls import get_resolver
 from drf_spectacular.drainage import GENERATOR_STATS
 
+from jobs.producing import STAGES
+from jobs.waiting import Reason
+
 OPERATIONS = {
     "process",
     "status",
@@ -21,6 +24,7 @@ OPERATIONS = {
     "complete_upload",
     "get_usage",
 }
+TOLD = ("summary", "description")
 
 
 def document():
@@ -44,6 +48,36 @@ def test_every_error_has_the_one_shape():
                 if status >= "400":
                     schema = answer["content"]["application/problem+json"]["schema"]
                     assert schema == {"$ref": "#/components/schemas/Problem"}
+
+
+def undescribed(document):
+    """Where something stands in the document without a word of what it means."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            place = f"{method} {path}"
+            yield from (f"{place} {part}" for part in TOLD if not operation.get(part))
+            named = {each["name"]: each for each in operation.get("parameters", [])}
+            for name, each in {**named, **operation["responses"]}.items():
+                if not each.get("description"):
+                    yield f"{place} {name}"
+    for name, schema in document["components"]["schemas"].items():
+        if not schema.get("description"):
+            yield name
+        for field, each in schema.get("properties", {}).items():
+            if not each.get("description"):
+                yield f"{name}.{field}"
+
+
+def test_every_operation_answer_parameter_and_field_says_what_it_is():
+    assert list(undescribed(document())) == []
+
+
+def test_the_document_says_what_a_job_may_wait_for_and_be_at():
+    job = document()["components"]["schemas"]["Job"]["properties"]
+    waits = job["waiting_for"]["description"]
+    assert [reason for reason in Reason if reason and f"{reason}:" not in waits] == []
+    for phase in STAGES:
+        assert phase in job["phase"]["description"]
 
 
 def test_every_address_of_the_api_is_in_the_document():
