@@ -95,14 +95,15 @@ class Broker(SQSBroker):
         group_id: str | None,
         dedup_id: str | None,
     ) -> None:
-        """Put one message on the queue. For the dispatcher: all others write to the outbox."""
+        """Put one message on the queue. For the dispatcher: all others write to the outbox.
+
+        A standard queue keeps no order within a group: SQS only sees to it that a group of which
+        much waits delays no other (its "fair queues").
+        """
         body = encode(queue, actor, payload, message_id)
-        order = {"MessageGroupId": group_id, "MessageDeduplicationId": dedup_id}
-        self.client.send_message(
-            QueueUrl=self.url(queue),
-            MessageBody=body,
-            **(order if is_fifo(queue) else {}),
-        )
+        named = {"MessageGroupId": group_id, "MessageDeduplicationId": dedup_id}
+        order = {name: value for name, value in named.items() if value is not None}
+        self.client.send_message(QueueUrl=self.url(queue), MessageBody=body, **order)
 
     def hide(self, queue_url: str, receipt: str, seconds: float) -> None:
         """Let nobody receive a message for so long; 0: at once. Never raises: where SQS can't be

@@ -9,13 +9,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.db.models.lookups import LessThanOrEqual
 from django.utils.module_loading import import_string
 
 from messaging.broker import Broker
 from messaging.crashpoints import crash_point
 from messaging.errors import UnknownQueue
-from messaging.models import DUE_AT, OutboxMessage
+from messaging.models import OutboxMessage
+from messaging.turns import next_due
 
 log = structlog.get_logger(__name__)
 
@@ -81,16 +81,16 @@ def _claim() -> list[OutboxMessage]:
     """Rows are found by their state and never by "newer than the last one sent": transactions
     commit in another order than that of their ids."""
     with operating("send the outbox"):
+        ids = next_due(BATCH)
         free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
-        due = LessThanOrEqual(DUE_AT, Now())
-        rows = OutboxMessage.objects.select_for_update(skip_locked=True)
-        batch = list(rows.filter(free, due, sent_at=None).order_by(DUE_AT, "id")[:BATCH])
-        OutboxMessage.objects.filter(id__in=[message.id for message in batch]).update(
+        rows = OutboxMessage.objects.select_for_update(skip_locked=True).order_by()
+        ours = {message.id: message for message in rows.filter(free, id__in=ids, sent_at=None)}
+        OutboxMessage.objects.filter(id__in=list(ours)).update(
             claimed_until=Now() + CLAIM, send_attempts=F("send_attempts") + 1
         )
-    if batch:
+    if ours:
         crash_point("outbox.claimed")
-    return batch
+    return [ours[message_id] for message_id in ids if message_id in ours]
 
 
 def _give_back(batch: list[OutboxMessage]) -> None:
@@ -107,7 +107,7 @@ def _send(broker: Broker, message: OutboxMessage) -> bool:
             message.actor,
             message.payload,
             message_id=str(message.id),
-            group_id=message.group_id,
+            group_id=message.group_id or _whose(message),
             dedup_id=message.dedup_id,
         )
     except (ClientError, UnknownQueue) as problem:
@@ -122,6 +122,10 @@ def _send(broker: Broker, message: OutboxMessage) -> bool:
         )
     crash_point("outbox.marked")
     return True
+
+
+def _whose(message: OutboxMessage) -> str | None:
+    return str(message.tenant_id) if message.tenant_id else None
 
 
 def _is_away(problem: ClientError) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from messaging.broker import Broker
+from messaging.queues import is_fifo
 
 
 class Queue:
@@ -18,7 +19,8 @@ class Queue:
         self, actor: str, *, group: str = "a-lane", dedup: str | None = None, **ids: Any
     ) -> None:
         dedup = dedup or uuid4().hex
-        self.broker.send(self.name, actor, ids, message_id=dedup, group_id=group, dedup_id=dedup)
+        order = {"group_id": group, "dedup_id": dedup if is_fifo(self.name) else None}
+        self.broker.send(self.name, actor, ids, message_id=dedup, **order)
 
     def send_body(self, body: str, *, group: str) -> None:
         self.broker.client.send_message(
