@@ -23,7 +23,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from jobs import storage
+from jobs import downloads, storage
 from jobs.api.answering import as_response
 from jobs.api.problems import problem_of
 from jobs.errors import BadPart, BadSignature, NoMoreParts, StorageBroken, StorageFull
@@ -39,10 +39,10 @@ ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 def download(request: HttpRequest, token: str) -> HttpResponseBase:
     """The object that the link names, or a part of it: 200, 206, 416; 403 for a bad link."""
     try:
-        claims = storage.opened_link(token)
+        claims = downloads.opened(token)
     except BadSignature as refusal:
         return as_response(problem_of(refusal), request)
-    shelf = storage.outputs() if storage.is_result(claims["key"]) else storage.inputs()
+    shelf = storage.shelf_of(claims["key"])
     if not storage.is_folder(shelf) or not shelf.exists(claims["key"]):
         raise Http404
     try:
@@ -52,7 +52,7 @@ def download(request: HttpRequest, token: str) -> HttpResponseBase:
     except OSError as problem:
         return _broken(problem, request)
     response["Accept-Ranges"] = "bytes"
-    response["Content-Type"] = storage.content_type_of_link(
+    response["Content-Type"] = downloads.content_type_of(
         claims["key"], claims["name"], inline=claims["inline"]
     )
     header = content_disposition_header(not claims["inline"], claims["name"])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from uuid import UUID
 
-from jobs import storage
+from jobs import downloads
 from jobs.errors import NoResult, NotFinished
 from jobs.models import Job, State
 from tenants import audit
@@ -19,7 +19,7 @@ class Delivery:
 
     def link(self) -> str:
         """A short-lived link. Outside of acting_for(): fresh credentials for S3 are a call."""
-        return storage.download_url(self.key, self.name)
+        return downloads.link(self.key, self.name)
 
 
 def deliver(job_id: UUID, *, by: str) -> Delivery:

@@ -1,8 +1,7 @@
-"""Where files lie and how they are handed out: S3, or a folder on this machine.
+"""Where files lie: S3, or a folder on this machine.
 
 Keys are made here, of ids alone; what a tenant calls a file never becomes part of one. Nothing
-here is called inside a transaction. A link to a folder's file is a signed token that
-jobs/files.py answers, with Range, as S3 answers its own.
+here is called inside a transaction.
 """
 
 import hashlib
@@ -11,34 +10,16 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
-from django.utils.http import content_disposition_header
 
-from jobs import links
+from jobs.content_types import content_type
 
-FRESH_LINK = "Ask for the result again to get a fresh link."
-LINK_SECONDS = 900
 CHUNK_BYTES = 1 << 20
-SALT = "viseme.files"
-# What may open inside a page. Anything else is bytes to be saved, whatever it calls itself.
-SHOWN = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/mp4",
-    ".webm": "video/webm",
-    ".jpg": "image/jpeg",
-    ".wav": "audio/wav",
-    ".mp3": "audio/mpeg",
-    ".m4a": "audio/mp4",
-    ".ogg": "audio/ogg",
-    ".flac": "audio/flac",
-}
-BYTES = "application/octet-stream"
 OnBytes = Callable[[int], None]
 
 
@@ -71,6 +52,15 @@ def segment_keys(tenant_id: UUID, job_id: UUID, attempt_id: UUID, number: int) -
 
 def segments_prefix(tenant_id: UUID, job_id: UUID) -> str:
     return f"{tenant_id}/{job_id}/segments"
+
+
+def is_result(key: str) -> bool:
+    """Results are tenant/job/attempt.mp4; inputs and their previews are tenant/upload..."""
+    return key.count("/") == 2
+
+
+def shelf_of(key: str) -> Storage:
+    return outputs() if is_result(key) else inputs()
 
 
 def fetch(
@@ -164,47 +154,6 @@ def listed(storage: Storage) -> Iterator[tuple[str, datetime]]:
                 yield str(file.relative_to(root)), changed
 
 
-def download_url(
-    key: str, filename: str, seconds: int = LINK_SECONDS, *, inline: bool = False
-) -> str:
-    """A link to one object for `seconds`: to be saved under `filename`, or shown inside a page.
-
-    Mint it only after the tenant was checked: who has the link has the file.
-    """
-    storage = outputs() if is_result(key) else inputs()
-    name = safe_name(filename)
-    if not is_folder(storage):
-        return _presigned(storage, key, name, seconds, inline)
-    claims = {"key": key, "name": name, "inline": inline}
-    return links.link("file", claims, salt=SALT, seconds=seconds)
-
-
-def opened_link(token: str) -> dict[str, Any]:
-    """What a link says. Raises BadSignature for a tampered one, and after its time."""
-    return links.opened(token, salt=SALT, hint=FRESH_LINK)
-
-
-def is_result(key: str) -> bool:
-    """Results are tenant/job/attempt.mp4; inputs and their previews are tenant/upload..."""
-    return key.count("/") == 2
-
-
-def content_type(name: str, *, inline: bool = True) -> str:
-    return SHOWN.get(PurePosixPath(name).suffix.lower(), BYTES) if inline else BYTES
-
-
-def content_type_of_link(key: str, name: str, *, inline: bool) -> str:
-    """A result is ours, so it says what it is; what a tenant sent is bytes unless it is shown."""
-    return content_type(key) if is_result(key) else content_type(name, inline=inline)
-
-
-def safe_name(filename: str) -> str:
-    """A tenant's file name, fit for a header: no folders, no control characters, not endless."""
-    last = filename.replace("\\", "/").split("/")[-1]
-    plain = "".join(c for c in last if c.isprintable() and c not in '"<>|:*?').strip(" .")
-    return plain[-150:] or "video.mp4"
-
-
 def is_folder(storage: Storage) -> bool:
     return isinstance(storage, FileSystemStorage)
 
@@ -212,15 +161,3 @@ def is_folder(storage: Storage) -> bool:
 def bucket_of(storage: Storage) -> Any:
     """boto3's bucket behind a django-storages S3Storage."""
     return storage.bucket  # type: ignore[attr-defined]
-
-
-def _presigned(storage: Storage, key: str, name: str, seconds: int, inline: bool) -> str:
-    asked = {
-        "ResponseContentDisposition": content_disposition_header(not inline, name),
-        "ResponseContentType": content_type_of_link(key, name, inline=inline),
-        "ResponseCacheControl": "private, no-store",
-    }
-    where = {"Bucket": bucket_of(storage).name, "Key": key}
-    client = bucket_of(storage).meta.client
-    link: str = client.generate_presigned_url("get_object", {**where, **asked}, ExpiresIn=seconds)
-    return link

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
-from jobs import storage
+from jobs import downloads, storage
 from jobs.clock import database_now
 from jobs.errors import EmptyUpload, UploadClosed, UploadIncomplete, UploadTooLarge
 from jobs.models import Job, Upload, UploadKind, UploadState
@@ -188,7 +188,7 @@ def _new(tenant_id: UUID, kind: UploadKind, name: str, size_bytes: int) -> Uploa
         id=upload_id,
         tenant_id=tenant_id,
         kind=kind,
-        name=storage.safe_name(name),
+        name=downloads.safe_name(name),
         size_bytes=size_bytes,
         part_bytes=max(PART_BYTES, -(-size_bytes // MOST_PARTS)),
         key=storage.upload_key(tenant_id, upload_id),

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.files.storage import Storage
 
 from jobs import storage
+from jobs.content_types import BYTES
 from jobs.models import Upload
 from jobs.parts.kinds import LINK_SECONDS, Begun, PartsGone
 
@@ -21,7 +22,7 @@ class S3Parts:
         self._shelf = shelf or storage.inputs()
 
     def begin(self, upload: Upload) -> str:
-        begun = self._bucket.Object(upload.key).initiate_multipart_upload(ContentType=storage.BYTES)
+        begun = self._bucket.Object(upload.key).initiate_multipart_upload(ContentType=BYTES)
         return str(begun.id)
 
     def link(self, upload: Upload, number: int) -> str:

@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 
 from django.conf import settings
 
-from jobs import results, storage
+from jobs import downloads, results
+from jobs.content_types import SHOWN
 from jobs.models import Job, Upload
 
 SAMPLE = {"video": "face.mp4", "audio": "voice.wav"}
@@ -31,7 +32,7 @@ def source(video: Upload) -> str:
     if video.preview_key:
         return _shown(video.preview_key, "preview.mp4")
     suffix = PurePosixPath(video.name).suffix.lower()
-    return _shown(video.key, video.name if suffix in storage.SHOWN else "source.mp4")
+    return _shown(video.key, video.name if suffix in SHOWN else "source.mp4")
 
 
 def result(job: Job) -> str:
@@ -43,4 +44,4 @@ def has_sample() -> bool:
 
 
 def _shown(key: str, name: str) -> str:
-    return from_here(storage.download_url(key, name, inline=True)) if key else ""
+    return from_here(downloads.link(key, name, inline=True)) if key else ""

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.http import UnreadablePostError
 
-from jobs import files, storage, uploads
+from jobs import downloads, files, storage, uploads
 from tests.jobs.storing import path_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shelves")]
@@ -19,7 +19,7 @@ KEY = "tenant/job/attempt.mp4"
 @pytest.fixture
 def link() -> str:
     storage.outputs().save(KEY, ContentFile(BODY))
-    return path_of(storage.download_url(KEY, "face.mp4"))
+    return path_of(downloads.link(KEY, "face.mp4"))
 
 
 def body(answer) -> bytes:
@@ -80,7 +80,7 @@ def test_a_look_at_the_head_sends_no_body(client, link):
 
 def test_a_link_ends_after_its_time(client, link, monkeypatch):
     now = time.time()
-    monkeypatch.setattr("jobs.links.time.time", lambda: now + storage.LINK_SECONDS + 1)
+    monkeypatch.setattr("jobs.links.time.time", lambda: now + downloads.LINK_SECONDS + 1)
     answer = client.get(link)
     assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
     assert answer.json()["code"] == "link_expired"
@@ -125,19 +125,19 @@ def test_a_download_is_only_read(client, link, method):
     ],
 )
 def test_a_name_is_harmless_in_the_header_and_on_a_disk(client, link, name, plain):
-    link = path_of(storage.download_url(KEY, name))
+    link = path_of(downloads.link(KEY, name))
     header = client.get(link)["Content-Disposition"]
     assert "\n" not in header and "\r" not in header
-    assert not {"/", "\\", '"'} & set(storage.safe_name(name))
+    assert not {"/", "\\", '"'} & set(downloads.safe_name(name))
     if plain:
-        assert storage.safe_name(name) == plain
+        assert downloads.safe_name(name) == plain
 
 
 def test_what_is_shown_in_a_page_is_a_known_kind_of_medium_and_nothing_else(client, link):
     storage.inputs().save("tenant/upload", ContentFile(BODY))
-    shown = path_of(storage.download_url("tenant/upload", "face.mp4", inline=True))
-    saved = path_of(storage.download_url("tenant/upload", "face.mp4"))
-    page = path_of(storage.download_url("tenant/upload", "evil.html", inline=True))
+    shown = path_of(downloads.link("tenant/upload", "face.mp4", inline=True))
+    saved = path_of(downloads.link("tenant/upload", "face.mp4"))
+    page = path_of(downloads.link("tenant/upload", "evil.html", inline=True))
     assert client.get(shown)["Content-Type"] == "video/mp4"
     for link in (saved, page):
         assert client.get(link)["Content-Type"] == "application/octet-stream"

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from jobs import storage, sweeping, uploads
+from jobs import downloads, storage, sweeping, uploads
 from jobs.errors import UploadIncomplete
 from jobs.models import Upload
 from jobs.parts import S3Parts, parts
@@ -99,7 +99,7 @@ def test_a_result_is_put_and_linked_under_a_name_of_its_own(acme, tmp_path):
     file = tmp_path / "result.mp4"
     file.write_bytes(b"a film")
     key = storage.put_result(file, acme.id, acme.id, acme.id)
-    request = urllib.request.Request(storage.download_url(key, 'so "far".mp4'))
+    request = urllib.request.Request(downloads.link(key, 'so "far".mp4'))
     request.add_header("Range", "bytes=2-5")
     with urllib.request.urlopen(request) as answer:
         assert (answer.status, answer.read()) == (206, b"film")

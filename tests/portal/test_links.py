@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from jobs import storage
+from jobs import downloads
 from tenants.context import acting_for, current
 
 pytestmark = pytest.mark.django_db
@@ -13,14 +13,14 @@ pytestmark = pytest.mark.django_db
 def signed(monkeypatch) -> list[str]:
     """The names under which links were signed; a link that is signed for somebody fails."""
     names = []
-    sign = storage.download_url
+    sign = downloads.link
 
     def signing(key: str, name: str, *more: object, **told: object) -> str:
         assert current() is None, f"signed {name} inside a transaction"
         names.append(name)
         return sign(key, name, *more, **told)
 
-    monkeypatch.setattr(storage, "download_url", signing)
+    monkeypatch.setattr(downloads, "link", signing)
     return names
 
 
