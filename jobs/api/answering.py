@@ -40,13 +40,18 @@ class ApiAnswers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if API_PATHS.match(request.path_info) is None:
+        if API_PATHS.match(request.path_info) is None and not _lost(request, response):
             return response
         if announced(request):
             drain(request)
         if response.status_code >= 400 and not _is_problem(response):
             return as_response(_stands_for(response), request)
         return response
+
+
+def _lost(request: HttpRequest, response: HttpResponse) -> bool:
+    """A program with a key that asks for an address that is nowhere, neither here nor a page."""
+    return response.status_code == 404 and "Authorization" in request.headers
 
 
 def as_response(problem: Problem, request: HttpRequest) -> JsonResponse:
@@ -62,8 +67,16 @@ def _is_problem(response: HttpResponse) -> bool:
 
 # What the links to files answer by themselves, and the header that must stay with it.
 OF_FILES = {
-    405: ("method_not_allowed", "This address does not answer that method.", "Allow"),
-    416: ("range_not_satisfiable", "The file ends before this range begins.", "Content-Range"),
+    405: (
+        "method_not_allowed",
+        "This address does not answer that method; the header Allow names those that it does.",
+        "Allow",
+    ),
+    416: (
+        "range_not_satisfiable",
+        "The file ends before this range begins; the header Content-Range tells its size.",
+        "Content-Range",
+    ),
 }
 
 

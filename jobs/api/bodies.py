@@ -41,7 +41,12 @@ class Form(MultiPartParser):
 def check_length(request: Request) -> None:
     """Raises Problem 411 or 413."""
     if "HTTP_TRANSFER_ENCODING" in request.META:
-        raise Problem(411, "length_required", "A body needs the header Content-Length here.")
+        raise Problem(
+            411,
+            "length_required",
+            "A body needs the header Content-Length here.",
+            hint="Send a file or a text, whose size is known, not a pipe and not in chunks.",
+        )
     length = announced(request)
     if (request.content_type or "").lower().startswith("multipart/"):
         if length > settings.FORM_LIMIT_BYTES + FORM_OVERHEAD_BYTES:

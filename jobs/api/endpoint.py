@@ -57,7 +57,12 @@ class Endpoint(APIView):
     def refuse_unknown_parameters(self, request: Request) -> None:
         for name in request.query_params:
             if name not in self.parameters:
-                raise bad_parameter(name, "unknown_parameter", "There is no such parameter here.")
+                raise bad_parameter(name, "unknown_parameter", self.known_parameters())
+
+    def known_parameters(self) -> str:
+        if not self.parameters:
+            return "There are no parameters here."
+        return f"There is no such parameter; there are {', '.join(sorted(self.parameters))}."
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Response:
         patch_cache_control(response, no_store=True)
@@ -82,6 +87,10 @@ class Unknown(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise NotFound
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {}  # no Allow: no method helps
 
 
 def too_many(allowance: Allowance) -> Problem:

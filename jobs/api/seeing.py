@@ -16,6 +16,7 @@ from tenants.context import current_tenant
 
 SALT = "viseme.api.jobs"
 LIMIT_DEFAULT, LIMIT_MOST = 20, 100
+NOT_OURS = "This is no next_cursor of this list, with this state: begin anew without a cursor."
 
 
 def jobs() -> QuerySet[Job]:
@@ -63,5 +64,5 @@ def _opened(cursor: str, state: str) -> tuple[datetime, UUID]:
     except signing.BadSignature:
         tenant_id = filtered = None
     if (tenant_id, filtered) != (str(current_tenant()), state):
-        raise bad_parameter("cursor", "bad_cursor", "This cursor is not of this list.")
+        raise bad_parameter("cursor", "bad_cursor", NOT_OURS)
     return datetime.fromisoformat(created_at), UUID(last_id)

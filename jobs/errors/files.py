@@ -84,6 +84,7 @@ class NoMoreParts(UploadClosed):
 
 class BadPart(JobError):
     code = "bad_part"
+    hint = "Send all of the part's own bytes again, and no others: size_bytes of them."
 
 
 class StorageFull(JobError):

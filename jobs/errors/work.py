@@ -65,7 +65,7 @@ class BadDeadline(JobError):
 
 class NotFinished(JobError):
     code = "job_not_finished"
-    hint = "Ask /status/{id} until the state is succeeded."
+    hint = "Ask /status/{id} until the job has ended: succeeded, failed or canceled."
 
     def __init__(self, job: Any) -> None:
         super().__init__(f"Job {job.id} {_now(job)}; there is no result yet.")

@@ -54,6 +54,14 @@ def test_a_wrong_parameter_is_refused_and_not_ignored(acme, query, code):
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
+def test_an_unknown_parameter_is_told_which_there_are(acme):
+    [told] = acme.client.get("/v1/jobs", {"status": "failed"}).json()["errors"]
+    assert told["parameter"] == "status"
+    assert told["detail"] == "There is no such parameter; there are cursor, limit, state."
+    [told] = acme.client.post("/process?state=failed").json()["errors"]
+    assert told["detail"] == "There are no parameters here."
+
+
 @pytest.mark.parametrize("limit", ["0", "101", "0001999999", "9" * 5000, "-1", "1e2", "٣"])
 def test_a_page_holds_no_more_than_its_limit_however_it_is_written(acme, limit):
     answer = acme.client.get("/v1/jobs", {"limit": limit})

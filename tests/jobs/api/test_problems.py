@@ -78,6 +78,14 @@ def test_an_unknown_address_of_the_api_is_a_problem_too(db, client, path):
         answer = getattr(client, method)(path)
         assert_problem(answer, 404, "not_found")
         assert "without a slash" in answer.json()["hint"]
+        assert "Allow" not in answer
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/V1/jobs", "/api/v1/jobs", "/v2/jobs"])
+def test_a_program_that_is_lost_gets_a_problem_and_a_browser_a_page(acme, client, path):
+    assert_problem(acme.client.get(path), 404, "not_found")
+    answer = client.get(path)
+    assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +171,7 @@ def test_a_body_without_a_length_is_a_411(acme):
     headers = {"Transfer-Encoding": "chunked"}
     answer = acme.client.post("/process", b"{}", "application/json", headers=headers)
     assert_problem(answer, 411, "length_required")
+    assert "not in chunks" in answer.json()["hint"]
 
 
 def test_too_many_requests_are_a_429_and_bother_no_other_tenant(acme, rival):
