@@ -1,9 +1,7 @@
 """The finished pieces of a result under way: put aside at once, found again by the next attempt.
 
-The engine lays them into a folder, about ten seconds of video each: NNNNN.mp4, then NNNNN.json,
-which is renamed into place when both are whole. Whether a piece fits is for the engine to say. So a
-worker that is killed or has to go costs seconds of computing, not the job. Nothing here fails a
-job: a piece that can't be put, recorded or fetched is only not gone on from.
+So a worker that is killed or has to go costs seconds of computing, not the job. Nothing here fails
+a job: a piece that can't be put or recorded is only not gone on from.
 """
 
 import threading
@@ -22,8 +20,9 @@ from jobs.child import EngineFailed
 from jobs.errors import JobError
 from jobs.keeper import HandOver, Keeper
 from jobs.lifecycle import StoredSegment
-from jobs.models import Segment
+from jobs.piece_folder import PieceFolder
 from jobs.producing import Order
+from jobs.resuming import fetch_pieces
 from messaging.crashpoints import crash_point
 from messaging.gone import GONE
 from tenants.context import acting_for
@@ -33,7 +32,6 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 FINISH_SECONDS = 30.0  # for the last pieces of a worker that has to go; a spot notice gives 120
 JOIN_SECONDS = 30.0
-Stamp = tuple[int, int]  # of a record: one that was written anew has another
 
 
 class Pieces:
@@ -47,7 +45,6 @@ class Pieces:
         self.order = order
         self.keeper = keeper
         self.unrecorded: list[StoredSegment] = []  # in the storage; no row tells of them yet
-        self._known: dict[int, Stamp] = {}
         self._over = threading.Event()
         self._until = 0.0  # on the monotonic clock: when the last pieces must be put
         told = copy_context()  # its log lines name the attempt, too
@@ -60,9 +57,8 @@ class Pieces:
         A hand-over finds its last pieces in `unrecorded`; a fault of the engine leaves them to the
         next attempt as well.
         """
-        self.folder = folder
-        folder.mkdir()
-        self._fetch()
+        self._folder = PieceFolder(folder)
+        fetch_pieces(self.order, self._folder, self.keeper)
         self._thread.start()
         try:
             yield
@@ -81,46 +77,6 @@ class Pieces:
     def stop(self) -> None:
         """The result is whole: what is not on its way by now need not go."""
         self._over.set()
-
-    # From the storage
-
-    def _fetch(self) -> None:
-        for number, segment in enumerate(self._recorded()):
-            self.keeper.check()
-            if segment.number != number or not self._fetched(segment):
-                break
-        if count := len(self._known):
-            metrics.resumed_pieces.inc(count)
-            log.info("pieces_fetched", count=count)
-
-    def _recorded(self) -> list[Segment]:
-        try:
-            with acting_for(self.order.tenant_id):
-                return list(Segment.objects.filter(job=self.order.job_id).order_by("number"))
-        except GONE as problem:
-            connections.close_all()
-            log.warning("pieces_not_known", problem=str(problem))
-            return []
-
-    def _fetched(self, segment: Segment) -> bool:
-        """Whether the piece is in the folder, with its record."""
-        film, record = self._film(segment.number), self._record_of(segment.number)
-        part = record.with_suffix(".part")
-        try:
-            for key, path in ((segment.key, film), (segment.record_key, part)):
-                storage.fetch(key, path, self.keeper.progressed, shelf=storage.outputs())
-            if storage.size_and_hash(film) != (segment.size_bytes, segment.sha256):
-                raise OSError("not what was put")
-        except Exception as problem:  # gone, out of reach, no space: made anew
-            log.warning("piece_not_fetched", number=segment.number, problem=str(problem))
-            for path in (film, part):
-                path.unlink(missing_ok=True)
-            return False
-        part.replace(record)
-        self._known[segment.number] = _stamp(record)
-        return True
-
-    # Into the storage
 
     def _run(self) -> None:
         pause = LOOK_SECONDS
@@ -163,23 +119,23 @@ class Pieces:
 
     def _put_next(self) -> bool:
         """Put the first piece that is new; False if there is none, or the job is another's."""
-        new = next(self._new(), None)
+        new = next(self._folder.new(), None)
         if new is None or not self.keeper.ours:
             return False
         number, stamp = new
         crash_point("segment.before_put")
         self.unrecorded.append(self._put(number))
-        self._known[number] = stamp
+        self._folder.see(number, stamp)
         crash_point("segment.put")
         return True
 
     def _put(self, number: int) -> StoredSegment:
         ids = (self.order.tenant_id, self.order.job_id, self.order.attempt_id)
         key, record_key = storage.segment_keys(*ids, number)
-        film, shelf, heard = self._film(number), storage.outputs(), self.keeper.progressed
+        film, shelf, heard = self._folder.film(number), storage.outputs(), self.keeper.progressed
         size, sha256 = storage.size_and_hash(film)
         storage.put(shelf, key, film, heard)
-        storage.put(shelf, record_key, self._record_of(number), heard)
+        storage.put(shelf, record_key, self._folder.record(number), heard)
         return StoredSegment(number, key, record_key, size, sha256)
 
     def _record(self) -> None:
@@ -191,19 +147,6 @@ class Pieces:
             metrics.put_pieces.inc(len(segments))
             del self.unrecorded[: len(segments)]
 
-    def _new(self) -> Iterator[tuple[int, Stamp]]:
-        """Numbers of pieces that were finished since they were last looked at."""
-        for record in sorted(self.folder.glob("[0-9]" * 5 + ".json")):
-            number, stamp = int(record.stem), _stamp(record)
-            if self._known.get(number) != stamp:
-                yield number, stamp
-
-    def _film(self, number: int) -> Path:
-        return self.folder / f"{number:05d}.mp4"
-
-    def _record_of(self, number: int) -> Path:
-        return self.folder / f"{number:05d}.json"
-
 
 def remove(tenant_id: UUID, job_id: UUID) -> None:
     """The job has ended: nobody goes on from its pieces. What stays, the sweeper takes."""
@@ -211,8 +154,3 @@ def remove(tenant_id: UUID, job_id: UUID) -> None:
         storage.remove_below(storage.outputs(), storage.segments_prefix(tenant_id, job_id))
     except Exception as problem:  # out of reach
         log.warning("pieces_not_removed", problem=str(problem))
-
-
-def _stamp(record: Path) -> Stamp:
-    seen = record.stat()
-    return seen.st_mtime_ns, seen.st_ino
