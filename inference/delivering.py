@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from inference.placing import move
+from inference.files import move
 from inference.report import document
 from inference.result import SyncResult
 

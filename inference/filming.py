@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from inference.files import sha256_of
 from inference.media.encoding import Encoding
 from inference.media.info import ratio
 from inference.media.segment import SegmentWriter
@@ -11,7 +12,6 @@ from inference.media.source import Film
 from inference.options import SyncOptions
 from inference.recipe import Edit
 from inference.report.measures import Measures
-from inference.result import sha256_of
 from inference.segments import Segment
 from inference.shelf import Shelf
 from inference.windows import Shot

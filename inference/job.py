@@ -8,10 +8,10 @@ from typing import Any
 
 from inference.earlier import Earlier, earlier_on
 from inference.errors import BadOption
+from inference.files import sha256_of
 from inference.networks import Network
 from inference.options import SyncOptions
 from inference.recipe import Edit, Recipe
-from inference.result import sha256_of
 from inference.segments import Segment
 from inference.shelf import Shelf
 

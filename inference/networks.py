@@ -18,9 +18,10 @@ from torch import Tensor
 
 from inference import vae
 from inference.acceleration import forget, told
-from inference.checkpoint import NETWORKS, Model, checked, read_manifest
+from inference.checkpoint import Model
 from inference.diffusion import conditions, denoise, posterior_noise, shared_noise
 from inference.errors import BadOption
+from inference.manifest import NETWORKS, checked, read_manifest
 from inference.mask import draw_mask, latent_mask
 from inference.options import SyncOptions
 from inference.stopwatch import Stopwatch

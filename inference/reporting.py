@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.faces.scout import Scout
+from inference.files import sha256_of
 from inference.filming import encoding_of
 from inference.media import Frames, Sound
 from inference.media.info import ratio
@@ -15,7 +16,7 @@ from inference.media.timing import Meant, read_timing
 from inference.recipe import Edit
 from inference.report import document
 from inference.report.measures import Measures
-from inference.result import SyncResult, sha256_of
+from inference.result import SyncResult
 from inference.run import Run
 from inference.segments import Segment
 

@@ -1,6 +1,5 @@
 """What a finished run says of itself: figures that are billed, shown and checked."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -48,8 +47,3 @@ class SyncResult:
             "duration_denominator": self.duration.denominator,
             "passed_through": [list(stretch) for stretch in self.passed_through],
         }
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.diffusion import WINDOW_FRAMES
-from inference.placing import read_mapping
+from inference.files import read_mapping
 
 VERSION = 2  # 1 had nothing of the source, and another way to 25 frames a second
 SEGMENT_SECONDS = 10

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from inference.errors import BadOption
-from inference.placing import move, read_mapping, write_mapping
+from inference.files import move, read_mapping, sha256_of, write_mapping
 from inference.recipe import Edit, Recipe, alike
-from inference.result import sha256_of
 from inference.segments import VERSION, Segment
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.checkpoint import MANIFEST, checked, checkpoints, prove_finder, read_manifest
+from inference.checkpoint import checkpoints, prove_finder
 from inference.errors import BadCheckpoint
+from inference.manifest import MANIFEST, checked, read_manifest
 
 MB = 1_000_000
 

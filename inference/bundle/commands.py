@@ -93,7 +93,7 @@ def run_make(given: argparse.Namespace) -> int:
 
 def run_verify(given: argparse.Namespace) -> int:
     from inference.bundle.checking import check
-    from inference.checkpoint import notices, read_manifest
+    from inference.manifest import notices, read_manifest
 
     good = True
     for finding in check(given.bundle):
@@ -158,7 +158,7 @@ def _licenses(notes: list[str]) -> dict[str, str]:
 
 
 def _tell(out: Path, manifest: dict[str, Any]) -> int:
-    from inference.checkpoint import notices
+    from inference.manifest import notices
 
     print(out)
     print(_summary(manifest))

@@ -16,8 +16,9 @@ from inference.bundle.identity import Identity, identify
 from inference.bundle.licenses import NOTES, NOTICES
 from inference.bundle.tensors import HalfTensorFile
 from inference.bundle.whole import refuse_place, whole_or_nothing
-from inference.checkpoint import MANIFEST, prove_finder
+from inference.checkpoint import prove_finder
 from inference.errors import EngineFault, UnfitNumbers
+from inference.manifest import MANIFEST
 from inference.mask import load_mask
 from inference.unet import UNetConfig
 from inference.weight_files import refuse_stand_in

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from inference.checkpoint import Model, file_sha256
+from inference.checkpoint import Model
+from inference.files import sha256_of
 from inference.mask import draw_mask
 from tests.inference import small
 
@@ -37,7 +38,7 @@ def bundle(folder: Path) -> Path:
         save_file(network.state_dict(), path)
         files[role] = {
             "path": path.name,
-            "sha256": file_sha256(path),
+            "sha256": sha256_of(path),
             "size_bytes": path.stat().st_size,
             "license": "Apache-2.0",
         }

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from inference.checkpoint import FINDER_ROLES, file_sha256, load_bundle
+from inference.checkpoint import load_bundle
 from inference.errors import (
     BadCheckpoint,
     BadManifest,
@@ -17,6 +17,8 @@ from inference.errors import (
     WrongEncoder,
 )
 from inference.faces.finders import FINDERS
+from inference.files import sha256_of
+from inference.manifest import FINDER_ROLES
 from inference.unet import UNetConfig, VideoUNet
 from inference.weights import load_encoder, load_unet, load_vae
 from tests.inference import small
@@ -45,7 +47,7 @@ def bundle(tmp_path):
 def entry(path):
     return {
         "path": path.name,
-        "sha256": file_sha256(path),
+        "sha256": sha256_of(path),
         "size_bytes": path.stat().st_size,
         "license": "Apache-2.0",
     }

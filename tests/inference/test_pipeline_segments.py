@@ -10,13 +10,13 @@ import torch
 from inference import errors, filming, segments
 from inference.checkpoint import load_bundle
 from inference.earlier import earlier_on
+from inference.files import sha256_of
 from inference.job import anew, recipe_of
 from inference.media.segment import SegmentWriter
 from inference.networks import LatentSync
 from inference.options import Turn
 from inference.pipeline import sync
 from inference.recipe import Edit, Recipe
-from inference.result import sha256_of
 from inference.segments import Segment
 from inference.shelf import Shelf
 from tests.inference import clips, models

@@ -11,9 +11,10 @@ from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 from torch import nn
 
-from inference.checkpoint import MANIFEST, file_sha256
 from inference.demo.films import RESOLUTION
 from inference.demo.training import autoencoder, hearing, lips
+from inference.files import sha256_of
+from inference.manifest import MANIFEST
 from inference.unet import VideoUNet
 from inference.whisper import AudioEncoder
 
@@ -53,7 +54,7 @@ def _store(path: Path, network: nn.Module) -> dict[str, str | int]:
     path.chmod(0o644)  # safetensors leaves it to its owner alone
     return {
         "path": path.name,
-        "sha256": file_sha256(path),
+        "sha256": sha256_of(path),
         "size_bytes": path.stat().st_size,
         "license": LICENSE,
     }

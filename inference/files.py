@@ -1,5 +1,6 @@
-"""Files that are at their place whole or not at all."""
+"""Files: at their place whole or not at all, and known by their content."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -38,3 +39,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
         mapping = json.loads(path.read_text("utf-8"))
         return dict(mapping) if isinstance(mapping, dict) else {}
     return {}
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
