@@ -1,4 +1,5 @@
 import itertools
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,7 @@ from inference.generating import FRAMES_OF_NEWS
 from inference.media import open_frames, probe
 from inference.options import SyncOptions
 from inference.pipeline import sync
-from inference.scouting import Scouts
+from inference.scouting import Scouts, Watched
 from tests.inference import clips, models
 
 QUICK = SyncOptions(steps=1, guidance=1.0, device="cpu")
@@ -204,9 +205,17 @@ def test_the_wrong_kind_of_file_is_named(run, voice, tmp_path, swap):
 
 
 def test_a_long_search_for_faces_is_told_as_work(run, voice, tmp_path, monkeypatch):
-    looked = itertools.count(0, FRAMES_OF_NEWS)
+    looked, told, find_all = itertools.count(0, FRAMES_OF_NEWS), threading.Event(), Watched.find_all
+
+    def on_progress(*news):
+        if news == ("generate", 0, 20):
+            told.set()
+
+    def find_nobody_until_told(self, frame):
+        assert told.wait(60), "the search goes on, and nobody was told"
+        return find_all(self, frame)
+
     monkeypatch.setattr(Scouts, "searched", property(lambda _: next(looked)))
-    told = []
+    monkeypatch.setattr(Watched, "find_all", find_nobody_until_told)
     video = clips.film(tmp_path / "a.mp4", clips.faces(20))
-    run(video, voice, on_progress=lambda *news: told.append(news))
-    assert ("generate", 0, 20) in told
+    assert run(video, voice, on_progress=on_progress).synced_frames == 20

@@ -4,6 +4,7 @@ import time
 import pytest
 
 from inference.flow import Allowance, Belt, Broken, Flow
+from tests.inference.runs import wait_until
 
 
 def test_what_goes_on_a_belt_comes_off_in_order():
@@ -83,28 +84,25 @@ def test_who_waits_patiently_hears_a_cancel():
 
 
 def test_no_more_frames_are_under_way_than_allowed():
-    under_way = most = 0
-    counting = threading.Lock()
+    taken, given = [], []
     with Flow() as flow:
         allowance, belt = Allowance(flow, 4), Belt(flow, 100)
 
         def fill():
-            nonlocal under_way, most
             for number in range(30):
                 allowance.take()
-                with counting:
-                    under_way += 1
-                    most = max(most, under_way)
+                taken.append(number)
                 belt.put(number)
             belt.close()
 
         flow.start("fill", fill)
-        for _ in belt.taken():
-            time.sleep(0.001)
-            with counting:
-                under_way -= 1
+        for number in belt.taken():
+            wait_until(lambda: len(taken) >= min(30, len(given) + 4))  # as far ahead as it may be
+            time.sleep(0.001)  # and if it may be further, there is time for that
+            assert len(taken) <= len(given) + 4
+            given.append(number)
             allowance.give()
-    assert most == 4
+    assert taken == given == list(range(30))
 
 
 def test_nothing_is_put_on_a_belt_of_a_flow_that_failed():
