@@ -9,28 +9,60 @@ from pathlib import Path
 import pytest
 
 from inference.child import Child
+from inference.stages import MOST_FRAMES
 from tests.inference import clips, models
 from tests.inference.runs import SIZE
 
 ROOT = Path(__file__).parents[2]
 
 
-class Running:
-    """The warm child as the worker sees it."""
+# As `python -m inference.child`, but that a piece is a window of 16 frames, and that it waits for
+# the cancel of the order "first" when it has told of a piece of it. More frames follow than can be
+# under way, so the network is not done with them: the cancel doesn't come too late.
+HEEDFUL = """
+import sys, time
+from fractions import Fraction
+from inference import child, segments
 
-    def __init__(self, bundle):
+segments.SEGMENT_SECONDS = Fraction(16, 25)
+say = child.Child._say
+
+def said(self, event, **facts):
+    say(self, event, **facts)
+    for _ in range(6000 if (event, facts.get("id")) == ("segment", "first") else 0):
+        if "first" in self._canceled:
+            break
+        time.sleep(0.01)
+
+child.Child._say = said
+sys.exit(child.main())
+"""
+
+
+class Running:
+    """The warm child as the worker sees it. orders: what lies there before it looks."""
+
+    def __init__(self, bundle, *orders, program=("-m", "inference.child")):
+        reading, writing = os.pipe()
+        self._orders = os.fdopen(writing, "w")
+        self.say(*orders)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "inference.child", "--bundle", str(bundle), "--device", "cpu"],
-            stdin=subprocess.PIPE,
+            [sys.executable, *program, "--bundle", str(bundle), "--device", "cpu"],
+            stdin=reading,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         )
+        os.close(reading)
 
-    def say(self, **order):
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
+    def say(self, *orders):
+        """All at once: it hears the last before it has worked on the first."""
+        self.tell("".join(json.dumps(order) + "\n" for order in orders))
+
+    def tell(self, text):
+        self._orders.write(text)
+        self._orders.flush()
 
     def hear(self, *events):
         """The next event of these kinds."""
@@ -41,7 +73,7 @@ class Running:
         raise AssertionError(f"it ended ({self.process.wait()}) without saying {events}")
 
     def close(self):
-        self.process.stdin.close()
+        self._orders.close()
         return self.process.wait(timeout=60)
 
 
@@ -84,13 +116,18 @@ def order(tmp_path):
     return order
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """A sound whose film takes minutes: nobody is done with it before they are told to stop."""
+    return str(clips.sound(tmp_path_factory.mktemp("long") / "long.wav", 150.0))
+
+
 def test_it_is_ready_once_and_works_through_its_orders(child, order, tmp_path):
     """A refusal names code, hint and whose fault it is, and is not the end."""
     assert child.ready["model"]["label"] == "test model"
     text = tmp_path / "text.mp4"
     text.write_text("hello")
-    child.say(**order("one", video=str(text)))
-    child.say(**order("two"))
+    child.say(order("one", video=str(text)), order("two"))
     failed = child.hear("failed", "done")
     assert (failed["id"], failed["code"], failed["refusal"]) == ("one", "unsupported_media", True)
     assert failed["message"]
@@ -100,20 +137,18 @@ def test_it_is_ready_once_and_works_through_its_orders(child, order, tmp_path):
     assert (done["event"], done["id"], done["result"]["frames"]) == ("done", "two", 20)
 
 
-def test_a_cancel_is_heard_while_it_works(child, order, tmp_path):
-    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 12.0))))
+def test_a_cancel_is_heard_while_it_works(child, order, long, tmp_path):
+    child.say(order("one", audio=long))
     while child.hear("progress")["stage"] != "generate":
         pass
-    child.say(op="cancel", id="one")
+    child.say({"op": "cancel", "id": "one"})
     failed = child.hear("done", "failed")
     assert (failed["code"], failed["refusal"]) == ("canceled", False)
     assert not list((tmp_path / "one").iterdir())
 
 
 def test_a_cancel_of_an_order_that_waits_is_kept(child, order):
-    child.say(**order("one"))
-    child.say(**order("two"))
-    child.say(op="cancel", id="two")
+    child.say(order("one"), order("two"), {"op": "cancel", "id": "two"})
     assert child.hear("done", "failed")["id"] == "one"
     assert child.hear("done", "failed")["code"] == "canceled"
 
@@ -131,30 +166,33 @@ def test_a_cancel_of_an_order_that_waits_is_kept(child, order):
     ],
 )
 def test_a_wrong_order_is_answered(child, order, changes):
-    child.say(**order("one", **changes))
+    child.say(order("one", **changes))
     failed = child.hear("failed")
     assert (failed["id"], failed["code"]) == ("one", "bad_option")
 
 
 def test_report_segments_and_a_part_are_had_by_asking(child, order, tmp_path):
     more = {"report": str(tmp_path / "report.json"), "segments": str(tmp_path / "segments")}
-    child.say(**order("one", **more))
+    child.say(order("one", **more))
     assert child.hear("done", "failed")["event"] == "done"
-    child.say(**order("two", **more, part=[0, "1/2"]))
+    child.say(order("two", **more, part=[0, "1/2"]))
     done = child.hear("done", "failed")
     assert (done["event"], done["result"]["frames"]) == ("done", 20)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["options"]["parts"][0]["to"] == "1/2"
 
 
+PIECES = 1 + MOST_FRAMES // 16 + 2  # the first, as much as can be under way, and more
+
+
 @pytest.fixture(scope="module")
 def attempts(bundle, tmp_path_factory):
-    """A folder of pieces, and what the child said: of an order canceled after its first piece, of
-    the same files laid elsewhere, and of those without a folder."""
-    running = Running(bundle)
+    """The pieces that an order left which was canceled after its first, and what the child said: of
+    that one, of the same files laid elsewhere, and of those without a folder."""
+    running = Running(bundle, program=("-c", HEEDFUL))
     folder = tmp_path_factory.mktemp("attempts")
     video = clips.film(folder / "a.mp4", clips.faces(40, *SIZE))
-    voice = clips.sound(folder / "a.wav", 13.0)
+    voice = clips.sound(folder / "a.wav", PIECES * 16 / 25)
     said = {}
     for name in ("first", "second", "alone"):
         (place := folder / name).mkdir()
@@ -167,7 +205,7 @@ def attempts(bundle, tmp_path_factory):
         if name != "alone":
             paths["segments"] = folder / "pieces"
         order = {key: str(path) for key, path in paths.items()}
-        running.say(op="sync", id=name, options={"steps": 20}, **order)
+        running.say({"op": "sync", "id": name, "options": {"steps": 20}, **order})
         said[name] = listened(running, stops=name == "first")
         if name == "first":
             left = sorted(path.name for path in (folder / "pieces").iterdir())
@@ -180,7 +218,7 @@ def listened(running, stops):
     events = [running.hear("progress", "segment", "done", "failed")]
     while events[-1]["event"] not in ("done", "failed"):
         if stops and events[-1]["event"] == "segment":
-            running.say(op="cancel", id=events[-1]["id"])
+            running.say({"op": "cancel", "id": events[-1]["id"]})
         events.append(running.hear("progress", "segment", "done", "failed"))
     return events
 
@@ -191,21 +229,23 @@ def pieces_told(events):
 
 def test_an_order_that_is_canceled_has_told_of_each_piece_that_it_leaves(attempts):
     left, said = attempts
+    told = pieces_told(said["first"])
     assert said["first"][-1]["code"] == "canceled"
-    assert pieces_told(said["first"]) == [0]
-    assert left == ["00000.json", "00000.mp4"]
+    assert told == list(range(len(told)))
+    assert left == [f"{number:05d}.{kind}" for number in told for kind in ("json", "mp4")]
 
 
 def test_the_next_attempt_goes_on_after_pieces_of_the_same_files_at_other_paths(attempts):
     _, said = attempts
-    assert pieces_told(said["second"]) == [1]
+    first, second = pieces_told(said["first"]), pieces_told(said["second"])
+    assert first and second
+    assert first + second == list(range(PIECES))
     assert said["second"][-1]["result"]["sha256"] == said["alone"][-1]["result"]["sha256"]
     assert pieces_told(said["alone"]) == []
 
 
 def test_an_order_that_finds_the_model_loading_is_told_so(bundle, order):
-    running = Running(bundle)
-    running.say(**order("one"))
+    running = Running(bundle, order("one"))
     told = running.hear("progress", "ready")
     assert (told["event"], told["id"], told["stage"]) == ("progress", "one", "load")
     assert running.hear("ready", "done")["event"] == "ready"
@@ -214,8 +254,7 @@ def test_an_order_that_finds_the_model_loading_is_told_so(bundle, order):
 
 
 def test_a_line_that_is_no_order_is_answered(child):
-    child.process.stdin.write("hello\n")
-    child.process.stdin.flush()
+    child.tell("hello\n")
     assert child.hear("failed")["code"] == "bad_option"
 
 
@@ -236,9 +275,9 @@ def test_without_a_model_it_says_so_and_ends(tmp_path):
     assert (code, failed["event"], failed["code"]) == (1, "failed", "bad_checkpoint")
 
 
-def test_with_its_input_a_running_sync_ends_too(mortal, order, tmp_path):
+def test_with_its_input_a_running_sync_ends_too(mortal, order, long, tmp_path):
     child = mortal
-    child.say(**order("one", audio=str(clips.sound(tmp_path / "long.wav", 12.0))))
+    child.say(order("one", audio=long))
     while child.hear("progress")["stage"] != "generate":
         pass
     assert child.close() == 0
