@@ -68,7 +68,7 @@ def test_it_goes_no_further_ahead_than_it_has_to(monkeypatch):
     footage = ((number, number / 2, FRAME) for number in range(len(script)))
     with Scout(NOWHERE, finder, 0, Aligner(64), footage=footage) as running:
         running.plan.at(0)
-        assert begun.wait(30)
+        assert begun.wait(60)
         running.plan.at(20)
         assert finder.asked <= 20 + 40 + 2
         running.plan.at(500)
@@ -98,7 +98,7 @@ def test_a_question_that_waits_ends_when_the_job_is_canceled():
 
     def footage():
         yield 0, 0.0, FRAME
-        held.wait(30)
+        held.wait(60)
 
     canceled = threading.Event()
     finder = Scripted([[STILL[0].face()]])
@@ -112,7 +112,8 @@ def test_a_question_that_waits_ends_when_the_job_is_canceled():
         held.set()
 
 
-def test_closing_ends_it_at_once_and_whoever_waits_is_told(tmp_path):
+def test_closing_ends_it_at_once_and_whoever_waits_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(scouting, "CLOSING_SECONDS", 60)
     film = clips.film(tmp_path / "face.mp4", clips.faces(40, 160, 120))
     running = Scout(film, make_finder("builtin"), None, Aligner(64)).start()
     raised = []
@@ -126,7 +127,7 @@ def test_closing_ends_it_at_once_and_whoever_waits_is_told(tmp_path):
     asking = threading.Thread(target=ask)
     asking.start()
     running.close()
-    asking.join(30)
+    asking.join(60)
     assert not asking.is_alive() and not running._thread.is_alive()
     assert raised or running.plan.log.finished
 

@@ -21,7 +21,7 @@ LATENTSYNC, VAE, FACES = (
     "stabilityai/sd-vae-ft-mse",
     "public-data/insightface",
 )
-QUICK = Patience(tries=3, pause_seconds=0, connect_seconds=2, read_seconds=0.5, slow_seconds=1)
+QUICK = Patience(tries=3, pause_seconds=0)  # the server here answers or breaks off, at once
 BIG = bytes(range(256)) * 64
 
 
