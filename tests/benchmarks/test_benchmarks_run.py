@@ -16,10 +16,13 @@ from benchmarks import (
     footage,
 )
 from benchmarks.card import Card
+from benchmarks.measuring import ChildrenWatch
 from benchmarks.networks import TINY
 from benchmarks.whole_ways import Film, Pace, Whole
 from inference import fast
+from inference.networks import StandIn
 from tests.inference import models
+from tests.inference.runs import wait_until
 
 SECONDS = 0.8
 
@@ -62,6 +65,17 @@ def test_memory_is_measured_of_a_short_run_and_of_the_whole(tmp_path, monkeypatc
     monkeypatch.setattr(
         engine_memory, "run_alone", lambda video, voice, limit: engine_memory.run(video, voice)
     )
+    watches, paint = [], StandIn.paint
+
+    def watched(self, *request, **more):
+        wait_until(lambda: watches[-1].peak_mib)  # a run this short may be over before it looks
+        return paint(self, *request, **more)
+
+    monkeypatch.setattr(ChildrenWatch, "SECONDS", 0.05)
+    monkeypatch.setattr(
+        engine_memory, "ChildrenWatch", lambda: watches.append(ChildrenWatch()) or watches[-1]
+    )
+    monkeypatch.setattr(StandIn, "paint", watched)
     case = engine_memory.Case(film=1, sound=1.2, short_film=1, short_sound=0.4)
     report = engine_memory.measure("toy", case, tmp_path, limit=120)
     found = rows(report)
