@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.test import TransactionTestCase
 
@@ -11,6 +12,12 @@ from portal.environment import ROOT
 
 # Before any test loads torch: two test processes whose threads spin take each other's cores.
 wait_asleep()
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "viseme", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("viseme")
 
 SHARED = ROOT.parent / "shared"
 
