@@ -109,6 +109,7 @@ TEMPLATES = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = ["portal.formats"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- database: the application's role, and the owner's for migrations only ------------------------

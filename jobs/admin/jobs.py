@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from jobs import dispatches, redriving
 from jobs.admin.confirming import confirmed
-from jobs.admin.tables import when, written
+from jobs.admin.tables import moment, when, written
 from jobs.models import Attempt, Job, Segment
 from jobs.operating import Done, cancel_all, redrive_all
 from jobs.waiting import waits_of
@@ -23,27 +23,22 @@ from tenants.readonly import ReadOnlyAdmin, ReadOnlyInline
 MESSAGES_SHOWN = 20
 
 
-def _moment(field: str) -> Any:  # the stubs of the admin know names alone
-    """A column in the one clock of the page, to the second as logs have it."""
-
-    @admin.display(description=field.replace("_", " "))
-    def shown(row: Any) -> str:
-        return when(getattr(row, field)) or "-"
-
-    return shown
-
-
-STARTED, ENDED, LEASE = map(_moment, ("started_at", "ended_at", "lease_expires_at"))
-CREATED, QUEUED, FINISHED = map(_moment, ("created_at", "queued_at", "finished_at"))
-DEADLINE, UNHEARD, CANCEL = map(_moment, ("deadline", "unheard_since", "cancel_requested_at"))
+STARTED, ENDED, LEASE = map(moment, ("started_at", "ended_at", "lease_expires_at"))
+CREATED, QUEUED, FINISHED = map(moment, ("created_at", "queued_at", "finished_at"))
+DEADLINE, UNHEARD, CANCEL = map(moment, ("deadline", "unheard_since", "cancel_requested_at"))
 MOMENTS = [CREATED, QUEUED, STARTED, FINISHED, DEADLINE, UNHEARD, CANCEL]
+
+
+@admin.display(description="phase")
+def _phase(attempt: Attempt) -> str:
+    return attempt.stage or "-"
 
 
 class AttemptsInline(ReadOnlyInline):
     model = Attempt
-    fields = ["number", "worker", "stage", "percent", STARTED, LEASE, ENDED]
+    fields = ["number", "worker", _phase, "percent", STARTED, LEASE, ENDED]
     fields += ["outcome", "error_code"]
-    readonly_fields = [STARTED, LEASE, ENDED]
+    readonly_fields = [_phase, STARTED, LEASE, ENDED]
 
 
 class SegmentsInline(ReadOnlyInline):

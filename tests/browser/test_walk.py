@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 JOB = re.compile(r"/jobs/[0-9a-f-]{36}/$")
 MADE_MS = 600_000
 TIMES = "[...document.querySelectorAll('[data-pair] video')].map(film => film.currentTime)"
+CUT_OFF = "it => it.scrollWidth > it.clientWidth || it.clientWidth > it.parentElement.clientWidth"
 ALL_READY = "[...document.querySelectorAll('[data-pair] video')].every(it => it.readyState >= 3)"
 
 
@@ -145,6 +146,17 @@ def test_a_new_key_is_copied_and_gone_at_the_next_look(page: Page, site):
     assert page.evaluate("navigator.clipboard.readText()") == key
     page.goto(f"{site['address']}/keys/")
     assert key not in page.content()
+
+
+def test_no_list_of_the_admin_is_cut_off_on_a_laptop(page: Page, site):
+    page.goto(f"{site['address']}/admin/")
+    lists = page.locator("#content-main th a")
+    places = [link.get_attribute("href") for link in lists.all()]
+    assert "/admin/jobs/attempt/" in places
+    for place in places:
+        page.goto(site["address"] + place)
+        within = page.locator("#changelist .results, #changelist table.totals").all()
+        assert [table for table in within if table.evaluate(CUT_OFF)] == [], place
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 
 from billing.models import UsageRecord
 from jobs import lifecycle
@@ -49,6 +50,18 @@ def test_every_list_and_every_row_opens(operator, delivered, model):
 
 def test_the_front_page_opens(operator):
     assert operator.get(reverse("admin:index")).status_code == 200
+
+
+@pytest.mark.parametrize("model", [Job, Attempt, UsageRecord, AuditEvent, ApiKey])
+def test_lists_tell_times_in_utc_wherever_the_operator_is(operator, delivered, model):
+    operator.cookies["viewer_zone"] = "Asia/Tokyo"
+    field = {Attempt: "started_at", UsageRecord: "occurred_at", ApiKey: "last_used_at"}
+    with as_operator("test"):
+        ApiKey.objects.update(last_used_at=timezone.now())
+        moments = list(model.objects.values_list(field.get(model, "created_at"), flat=True))
+    page = operator.get(place(model)).text
+    assert moments and "Times are UTC." in page
+    assert [at for at in moments if f"{at:%Y-%m-%d %H:%M:%S}" not in page] == []
 
 
 def test_usage_is_totalled_over_what_the_filters_let_through(operator, delivered, acme):
