@@ -7,7 +7,7 @@ from jobs.models import Attempt, Job
 from jobs.stuck import last_beat
 from jobs.waiting import Wait, waits_of
 
-ATTEMPT = ["attempt", "worker", "stage", "%", "started", "ended", "outcome", "error"]
+ATTEMPT = ["attempt", "worker", "phase", "%", "started", "ended", "outcome", "error"]
 
 
 def facts(job: Job) -> dict[str, object]:
