@@ -28,7 +28,7 @@ from django.core.files.storage import Storage, storages
 from urllib3.exceptions import HTTPError
 
 from inference.media.sandbox import die_with_parent
-from jobs.child import EngineFailed
+from jobs.model_events import EngineFailed
 from jobs.starting import clean_environment
 from jobs.storage import bucket_of, is_folder
 

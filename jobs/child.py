@@ -1,7 +1,7 @@
 """The model's process: started once, kept warm between jobs, replaced after a kill.
 
-It speaks JSON lines (inference/child.py says which) and knows nothing of the database, the queue or
-the storage: paths go in, events come out. The death of the process is what frees a GPU for certain.
+It knows nothing of the database, the queue or the storage: paths go in, events come out. The death
+of the process is what frees a GPU for certain.
 """
 
 import json
@@ -19,35 +19,14 @@ import structlog
 from django.conf import settings
 
 from jobs import starting
-from jobs.failures import TRY_AGAIN
+from jobs.model_events import EngineFailed, Event, Events, death, failure, read
 
 log = structlog.get_logger(__name__)
-
-Event = Mapping[str, Any]
 
 POLL_SECONDS = 0.5
 START_SECONDS = 600  # a real checkpoint of 5 GB from a cold disk
 POLITE_SECONDS = 10  # for an end of input, and then for a TERM
 KILL_SECONDS = 30  # for a KILL, which the kernel may hold back
-OUT_OF_MEMORY = (
-    "The machine may have run out of memory. Send the video in a smaller size; if that fails too, "
-    "write to us with the job's id."
-)
-
-
-class EngineFailed(Exception):
-    """The engine did not deliver. `refusal`: the input is at fault, a new try would not help."""
-
-    def __init__(self, code: str, message: str, *, hint: str = "", refusal: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.hint = hint
-        self.refusal = refusal
-
-
-class NotBegun(EngineFailed):
-    """The process died without a word of the job: it was as good as dead before. Begin again."""
 
 
 class ModelChild:
@@ -56,7 +35,7 @@ class ModelChild:
     def __init__(self) -> None:
         self.jobs = 0
         self._process: subprocess.Popen[str] | None = None
-        self._events: queue.Queue[Event | None] = queue.Queue()
+        self._events: Events = queue.Queue()
         self.broken = False  # it did not load when it was last asked to
         self._ready = False
         self._spoke = False  # of the job it has in hand
@@ -84,7 +63,7 @@ class ModelChild:
             start_new_session=True,  # a kill reaches its media process too
         )
         arguments = (self._process.stdout, self._events)
-        threading.Thread(target=_read, args=arguments, name="model-events", daemon=True).start()
+        threading.Thread(target=read, args=arguments, name="model-events", daemon=True).start()
         log.info("model_process_started", pid=self._process.pid)
 
     def begin(self, job: str, check: Callable[[], None] = lambda: None, **request: Any) -> None:
@@ -212,47 +191,4 @@ class ModelChild:
         if not self._ended_within(POLITE_SECONDS):
             self.kill()
         status = self._process.returncode
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        when = "in the middle of a job" if self._ready else "while it loaded"
-        foreign = status == -signal.SIGKILL and not self._killed
-        hint = OUT_OF_MEMORY if foreign else TRY_AGAIN
-        kind = EngineFailed if self._spoke or not self._ready else NotBegun
-        return kind("engine_crashed", f"The model's process {how} {when}.", hint=hint)
-
-
-def failure(event: Event) -> EngineFailed:
-    """What a `failed` event says, as an exception."""
-    return EngineFailed(
-        event["code"],
-        event["message"],
-        hint=event.get("hint", ""),
-        refusal=bool(event.get("refusal")),
-    )
-
-
-def _read(lines: Any, events: "queue.Queue[Event | None]") -> None:
-    """Events as they come; None at the end. A line that is none is some library's chatter."""
-    for line in lines:
-        try:
-            event = json.loads(line)
-            if "event" in event:
-                _note(event)
-                events.put(event)
-        except (ValueError, TypeError):
-            log.info("model_process_said", line=line.strip()[:500])
-    events.put(None)
-
-
-def _note(event: Event) -> None:
-    """Which model is served, or why none is, stands in the log when it is known: a worker may wait
-    for hours for its first job."""
-    if event["event"] == "ready":
-        model = dict(event.get("model", {}))
-        for notice in model.pop("notices", ()):
-            log.warning("model_notice", notice=notice)
-        log.info("model_ready", **model)
-    elif event["event"] == "fetching":
-        log.info("model_fetching", done_bytes=event.get("done"), total_bytes=event.get("total"))
-    elif event["event"] == "failed" and event.get("id") is None:
-        told = {name: event.get(name, "") for name in ("code", "message", "hint")}
-        log.error("model_not_loaded", **told)
+        return death(status, loaded=self._ready, spoke=self._spoke, killed_by_us=self._killed)

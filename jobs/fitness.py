@@ -2,7 +2,8 @@
 
 import structlog
 
-from jobs.child import EngineFailed, ModelChild
+from jobs.child import ModelChild
+from jobs.model_events import EngineFailed
 from messaging.broker import Broker
 from messaging.errors import NotOurs, PutBack
 from messaging.heartbeat import Hold, held

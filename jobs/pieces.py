@@ -16,10 +16,10 @@ import structlog
 from django.db import connections
 
 from jobs import lifecycle, metrics, storage
-from jobs.child import EngineFailed
 from jobs.errors import JobError
 from jobs.keeper import HandOver, Keeper
 from jobs.lifecycle import StoredSegment
+from jobs.model_events import EngineFailed
 from jobs.piece_folder import PieceFolder
 from jobs.producing import Order
 from jobs.resuming import fetch_pieces

@@ -10,9 +10,10 @@ import structlog
 from django.conf import settings
 
 from jobs import storage
-from jobs.child import POLL_SECONDS, EngineFailed, Event, ModelChild, NotBegun, failure
+from jobs.child import POLL_SECONDS, ModelChild
 from jobs.failures import TRY_AGAIN
 from jobs.keeper import Interrupted, Keeper, LeaseLost, Stalled
+from jobs.model_events import EngineFailed, Event, NotBegun, failure
 
 log = structlog.get_logger(__name__)
 

@@ -17,12 +17,13 @@ from django.conf import settings
 from django.db import connections
 
 from jobs import lifecycle, metrics, pieces, storage
-from jobs.child import EngineFailed, ModelChild
+from jobs.child import ModelChild
 from jobs.errors import NotClaimable, StaleAttempt
 from jobs.failures import TRY_AGAIN
 from jobs.fitness import Fitness
 from jobs.folders import work_folder
 from jobs.keeper import CancelRequested, HandOver, Keeper, LeaseLost
+from jobs.model_events import EngineFailed
 from jobs.models import Job, State
 from jobs.pieces import Pieces
 from jobs.producing import SEGMENTS, Order, produce

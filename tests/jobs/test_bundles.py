@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs import bundles
-from jobs.child import EngineFailed, ModelChild
+from jobs.child import ModelChild
+from jobs.model_events import EngineFailed
 
 BACKENDS = {
     "folder": "django.core.files.storage.FileSystemStorage",

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from jobs import fitness
-from jobs.child import EngineFailed, ModelChild
+from jobs.child import ModelChild
 from jobs.fitness import Fitness
+from jobs.model_events import EngineFailed
 from messaging.errors import NotOurs, PutBack
 
 MESSAGE = SimpleNamespace(queue_url="a queue", receipt="a receipt")

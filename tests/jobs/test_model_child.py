@@ -14,8 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs import child as child_module
-from jobs.child import EngineFailed, ModelChild, NotBegun, failure
+from jobs.child import ModelChild
 from jobs.failures import TRY_AGAIN
+from jobs.model_events import EngineFailed, NotBegun, failure, read
 from jobs.starting import clean_environment
 
 ROOT = Path(__file__).parents[2]
@@ -345,7 +346,7 @@ def test_the_log_says_which_model_is_served_and_what_must_be_said_of_it():
     told = {"name": "latentsync-1.6", "version": "1.6", "device": "cuda:0"}
     lines = [{"event": "ready", "model": {**told, "notices": ["x.onnx: research only"]}}]
     with capture_logs() as logs:
-        child_module._read(map(json.dumps, lines), queue.Queue())
+        read(map(json.dumps, lines), queue.Queue())
     assert {"event": "model_ready", "log_level": "info", **told} in logs
     (notice,) = [line for line in logs if line["event"] == "model_notice"]
     assert notice["notice"] == "x.onnx: research only"

@@ -8,9 +8,9 @@ import pytest
 from django.db import OperationalError
 
 from jobs import lifecycle, pieces, storage
-from jobs.child import EngineFailed
 from jobs.errors import StaleAttempt
 from jobs.keeper import HandOver, LeaseLost
+from jobs.model_events import EngineFailed
 from jobs.models import Attempt, Segment
 from jobs.pieces import Pieces
 from jobs.producing import Order
