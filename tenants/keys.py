@@ -94,6 +94,12 @@ def find(secret: str) -> FoundKey | None:
     return found
 
 
+def name_of(prefix: str) -> str | None:
+    """What people call the key that begins so; None where the tenant acted for has none such."""
+    key = ApiKey.objects.filter(prefix=prefix).first() if prefix.startswith(PREFIX) else None
+    return key.name if key else None
+
+
 def hash_of(secret: str) -> bytes:
     """SHA-256 is enough: the secret is 256 random bits, not a password that could be guessed."""
     return hashlib.sha256(secret.encode()).digest()

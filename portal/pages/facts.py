@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from jobs.models import Attempt, Job, Upload
 from portal.templatetags.words import in_bytes, in_seconds, iso, moment
+from tenants import keys
 
 CODECS = {"h264": "H.264", "mpeg4": "MPEG-4", "vorbis": "Vorbis", "opus": "Opus"}
 
@@ -27,8 +28,9 @@ class Card:
     facts: list[Fact]
 
 
-def cards_of(job: Job, newest: Attempt | None) -> list[Card]:
-    cards = [("Sent", sent(job)), ("Course", course(job, newest))]
+def cards_of(job: Job, newest: Attempt | None, sender: str) -> list[Card]:
+    """sender: who sent it, in the words of `sender_of`."""
+    cards = [("Sent", sent(job, sender)), ("Course", course(job, newest))]
     if job.result_facts:
         cards.insert(0, ("Result", result(job, job.result_facts)))
     return [Card(title, facts) for title, facts in cards]
@@ -47,7 +49,13 @@ def result(job: Job, told: dict[str, Any]) -> list[Fact]:
     ]
 
 
-def sent(job: Job) -> list[Fact]:
+def sender_of(job: Job) -> str:
+    """A person by e-mail address, a program by its key's name. Inside acting_for()."""
+    name = keys.name_of(job.submitted_by)
+    return job.submitted_by if name is None else f"{name} (API key {job.submitted_by}…)"
+
+
+def sent(job: Job, sender: str) -> list[Fact]:
     named = {
         "Video": of_upload(job.video),
         "Voice": of_upload(job.audio),
@@ -55,7 +63,9 @@ def sent(job: Job) -> list[Fact]:
         "Guidance": str(job.options.get("guidance", "")),
         "Consent": job.consent_note,
         "Deadline": moment(job.deadline) if job.deadline else "",
-        "Sent by": job.submitted_by,
+        "Project": job.project,
+        "Priority": str(job.priority or ""),
+        "Sent by": sender,
     }
     return [Fact(name, value) for name, value in named.items() if value]
 

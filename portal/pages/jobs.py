@@ -20,6 +20,7 @@ from jobs.errors import JobError, NoResult, NotCancelable, NotFinished
 from jobs.models import Job, State
 from portal.pages import media
 from portal.pages.entry import MemberRequest, for_member, for_tenant
+from portal.pages.facts import sender_of
 from portal.pages.showing import ShownJob
 from tenants.context import acting_for
 from tenants.people import MAY_MAKE_JOBS, MAY_SEE_JOBS
@@ -122,7 +123,7 @@ def shown_job(job_id: UUID) -> ShownJob:
     job = found(job_id)
     wait = waiting.waits_of([job])[job.id]
     retry = job.retried_by if job.state == State.FAILED else None
-    return ShownJob(job, job.attempts.last(), wait, retry)
+    return ShownJob(job, job.attempts.last(), wait, retry, sender_of(job))
 
 
 def found(job_id: UUID) -> Job:

@@ -42,7 +42,7 @@ class ShownJob:
     """Reads one job, with its uploads, for a template that asks the database for nothing.
 
     attempt: the newest, if it matters. wait: what it waits for. retried_by: the job that was made
-    in its place, if it failed.
+    in its place, if it failed. sender: who sent it, in words.
     """
 
     def __init__(
@@ -51,10 +51,11 @@ class ShownJob:
         attempt: Attempt | None = None,
         wait: Wait | None = None,
         retried_by: Job | None = None,
+        sender: str = "",
     ) -> None:
         self.job = job
         self.wait = wait or Wait()
-        self.newest = attempt
+        self.newest, self.sender = attempt, sender
         self.id, self.short_id, self.state = job.id, job.short_id, job.state
         self.name, self.voice_name = job.video.name, job.audio.name
         self.percent, self.created_at = job.percent, job.created_at
@@ -159,4 +160,4 @@ class ShownJob:
 
     @property
     def facts(self) -> list[Card]:
-        return cards_of(self.job, self.newest)
+        return cards_of(self.job, self.newest, self.sender)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from jobs.models import Job
 from messaging.ids import new_id
 from portal.templatetags.words import moment
+from tenants import keys
 from tenants.context import acting_for
 from tests.portal.conftest import FACTS
 
@@ -122,6 +123,25 @@ def test_a_failed_job_shows_sentence_hint_and_code(studio, make_job):
     page = studio.browser.get(page_of(make_job(studio, "failed", **error))).text
     assert all(words in page for words in ("No face was found", "Nobody there.", "Turn round."))
     assert "<code>no_face</code>" in page
+
+
+def test_a_job_says_which_person_or_which_key_sent_it(make_studio, make_job):
+    mine, theirs = make_studio("Alder"), make_studio("Birch")
+    with acting_for(theirs.tenant.id):
+        foreign, _ = keys.create("Their pipeline")
+    with acting_for(mine.tenant.id):
+        key, _ = keys.create('Dubbing "one" <b>')
+        keys.revoke(key.id)
+    senders = {
+        mine.owner.email: mine.owner.email,
+        key.prefix: f"Dubbing &quot;one&quot; &lt;b&gt; (API key {key.prefix}…)",
+        foreign.prefix: foreign.prefix,
+    }
+    for sender, words in senders.items():
+        job = make_job(mine)
+        with acting_for(mine.tenant.id):
+            Job.objects.filter(id=job.id).update(submitted_by=sender)
+        assert f"<dt>Sent by</dt><dd>{words}</dd>" in mine.browser.get(page_of(job)).text
 
 
 def test_a_finished_job_plays_source_and_result_side_by_side(studio, make_job):
