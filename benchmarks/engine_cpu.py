@@ -29,12 +29,12 @@ from inference.faces import make_finder
 from inference.faces.scout import Scout
 from inference.media import open_frames
 from inference.media.encoding import ENCODERS
-from inference.networks import StandIn
 from inference.options import SyncOptions
 from inference.painter import Painter
 from inference.pipeline import sync
 from inference.report.measures import Measures
 from inference.stages import Stages
+from inference.stand_ins import StandIn
 from inference.stopwatch import Stopwatch
 from inference.windows import Cutter, Layer, Shot, Voice
 

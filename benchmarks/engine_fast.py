@@ -28,7 +28,8 @@ from inference.audio import speech_features, windows_at
 from inference.checkpoint import DEMO_BUNDLE, Model, load_bundle
 from inference.device import choose_device
 from inference.faces import make_finder
-from inference.networks import LatentSync, Request
+from inference.latentsync import LatentSync
+from inference.networks import Request
 from inference.options import SyncOptions
 from inference.stopwatch import Stopwatch
 

@@ -67,9 +67,9 @@ def run_alone(video: Path, voice: Path, limit: float) -> Peak:
 def run(video: Path, voice: Path) -> Peak:
     import torch
 
-    from inference.networks import StandIn
     from inference.options import SyncOptions
     from inference.pipeline import sync
+    from inference.stand_ins import StandIn
     from inference.whisper import AudioEncoder
 
     torch.manual_seed(0)

@@ -24,9 +24,9 @@ from inference.faces import make_finder
 from inference.faces.scout import Scout
 from inference.media import open_frames
 from inference.media.segment import SegmentWriter
-from inference.networks import StandIn
 from inference.options import SyncOptions
 from inference.pipeline import sync
+from inference.stand_ins import StandIn
 
 MOST = 1.15
 # Seconds of GPU for each second of video: the official network at 256 px on a large card, and a

@@ -19,8 +19,9 @@ from inference.audio import speech_features, windows_at
 from inference.checkpoint import Model
 from inference.diffusion import conditions, scheduler, shared_noise
 from inference.faces import make_finder
+from inference.latentsync import LatentSync
 from inference.mask import latent_mask
-from inference.networks import LatentSync, Request
+from inference.networks import Request
 from inference.options import SyncOptions
 from inference.pipeline import sync
 from inference.stopwatch import Stopwatch

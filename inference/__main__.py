@@ -146,7 +146,7 @@ def _network(given: argparse.Namespace, options: SyncOptions) -> Any:
     if given.network is None:
         return load_bundle(given.bundle or DEMO_BUNDLE, device)
 
-    from inference.networks import stand_in
+    from inference.stand_ins import stand_in
 
     return stand_in(given.network, given.bundle)
 

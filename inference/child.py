@@ -83,7 +83,7 @@ class Child:
         from inference.acceleration import warm_up
         from inference.checkpoint import DEMO_BUNDLE, load_bundle
         from inference.device import choose_device
-        from inference.networks import PIXELS_PER_LATENT
+        from inference.latentsync import PIXELS_PER_LATENT
 
         model = load_bundle(bundle or DEMO_BUNDLE, choose_device(device))
         # Minutes on a GPU, once: not in the first job's time.

@@ -53,7 +53,7 @@ def tracks(
     from inference.align import Aligner
     from inference.faces import make_finder
     from inference.faces.scout import Scout
-    from inference.networks import stand_in
+    from inference.stand_ins import stand_in
 
     network = stand_in("identity", bundle)
     finder = make_finder(network.finder, network.files)

@@ -14,8 +14,9 @@ from inference.generating import Generating
 from inference.hearing import Hearings, hear_all
 from inference.inputs import check_inputs
 from inference.job import Job, Seconds, anew, go_on, recipe_of, sounds_of
+from inference.latentsync import network_of
 from inference.media import open_frames
-from inference.networks import Network, network_of
+from inference.networks import Network
 from inference.options import SyncOptions
 from inference.reporting import Facts, result_of
 from inference.result import SyncResult

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from inference.media import open_frames
-from inference.networks import StandIn
 from inference.options import SyncOptions
 from inference.pipeline import sync
+from inference.stand_ins import StandIn
 from tests.inference import clips
 
 

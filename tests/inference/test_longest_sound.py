@@ -7,8 +7,8 @@ import pytest
 
 from inference import child, hearing, pipeline
 from inference.errors import BadOption, MediaTooLarge
-from inference.networks import StandIn
 from inference.options import SyncOptions
+from inference.stand_ins import StandIn
 from tests.inference import clips
 
 SECONDS = Fraction(32, 25)

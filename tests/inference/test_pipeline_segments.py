@@ -12,8 +12,8 @@ from inference.checkpoint import load_bundle
 from inference.earlier import earlier_on
 from inference.files import sha256_of
 from inference.job import anew, recipe_of
+from inference.latentsync import LatentSync
 from inference.media.segment import SegmentWriter
-from inference.networks import LatentSync
 from inference.options import Turn
 from inference.pipeline import sync
 from inference.recipe import Edit, Recipe

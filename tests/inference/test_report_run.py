@@ -5,10 +5,10 @@ from fractions import Fraction
 import jsonschema
 import pytest
 
-from inference.networks import StandIn
 from inference.options import SyncOptions
 from inference.pipeline import sync
 from inference.report.schema import schema
+from inference.stand_ins import StandIn
 from tests.inference import clips
 
 GAP = range(8, 16)

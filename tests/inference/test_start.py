@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 RUN = """
 import sys
 from pathlib import Path
-from inference.networks import stand_in
+from inference.stand_ins import stand_in
 from inference.options import SyncOptions
 from inference.pipeline import sync
 
