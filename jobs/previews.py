@@ -14,7 +14,7 @@ from inference.media import make_preview
 from jobs import storage
 from jobs.folders import work_folder
 from jobs.models import Upload
-from messaging.outbox import enqueue
+from messaging.outbox import enqueue, message
 from tenants.context import acting_for
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ def ask_for(upload: Upload) -> None:
     if upload.poster_key:
         return
     ids = {"upload_id": upload.id, "tenant_id": upload.tenant_id}
-    enqueue("make_preview", ids, queue="previews", tenant_id=upload.tenant_id)
+    enqueue(message("make_preview", ids, queue="previews", tenant_id=upload.tenant_id))
 
 
 def make(upload_id: UUID, tenant_id: UUID) -> None:

@@ -24,7 +24,7 @@ from jobs.errors import (
 )
 from jobs.models import Job, Upload, UploadKind, UploadState
 from messaging.crashpoints import crash_point
-from messaging.outbox import enqueue
+from messaging.outbox import enqueue, message
 from tenants import audit
 from tenants.context import acted_for, current_tenant
 from tenants.models import Limits
@@ -139,7 +139,7 @@ def ask_for_probe(job: Job, *, after_seconds: float = 0) -> None:
     job.save(update_fields=["dispatched_at"])
     ids = {"job_id": job.id, "tenant_id": job.tenant_id}
     due = job.dispatched_at + timedelta(seconds=after_seconds) if after_seconds else None
-    enqueue("probe_job", ids, queue="tasks", tenant_id=job.tenant_id, not_before=due)
+    enqueue(message("probe_job", ids, queue="tasks", tenant_id=job.tenant_id, not_before=due))
 
 
 def _ready(upload_id: UUID, kind: UploadKind) -> Upload:

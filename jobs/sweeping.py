@@ -23,7 +23,7 @@ from jobs.errors import UploadClosed
 from jobs.folders import clear_leftovers
 from jobs.models import Attempt, Segment, Upload, UploadState
 from jobs.parts import Begun, S3Parts, parts
-from messaging.outbox import enqueue
+from messaging.outbox import enqueue, message
 from tenants.context import as_operator
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ Owned = Callable[[list[str]], set[str]]
 
 def ask() -> None:
     """The timer's part: a worker sweeps, since the storage must not be called here."""
-    enqueue("sweep_files", {}, queue="previews", tenant_id=None)
+    enqueue(message("sweep_files", {}, queue="previews", tenant_id=None))
 
 
 def sweep(now: datetime | None = None) -> dict[str, int]:

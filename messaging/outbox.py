@@ -1,6 +1,6 @@
 """Messages are written where their reason is written, and sent after the commit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,39 +16,12 @@ from messaging.queues import is_fifo
 CHANNEL = "viseme_outbox"
 
 
-def enqueue(
-    actor: str,
-    payload: Mapping[str, Any],
-    *,
-    queue: str,
-    tenant_id: UUID | None,
-    group: str | None = None,
-    dedup: str | None = None,
-    not_before: datetime | None = None,
-) -> OutboxMessage:
-    """Write a message in the caller's transaction; the dispatcher sends it once that has committed.
+def enqueue(*messages: OutboxMessage) -> None:
+    """Write messages in the caller's transaction, each made by message(), in one statement.
 
-    `payload` holds ids alone and becomes the actor's keyword arguments. It may arrive twice and
-    out of order: the actor looks at the database before it believes it. A FIFO queue needs a
-    `group`; `dedup` is by default the row's own id, so that a message sent again after a crash is
-    folded into the first. Raises UnknownQueue, MissingGroup.
+    The dispatcher sends them once that has committed.
     """
-    row = message(
-        actor,
-        payload,
-        queue=queue,
-        tenant_id=tenant_id,
-        group=group,
-        dedup=dedup,
-        not_before=not_before,
-    )
-    enqueue_all([row])
-    return row
-
-
-def enqueue_all(rows: Sequence[OutboxMessage]) -> None:
-    """The same for many, each made by message(), in one statement."""
-    OutboxMessage.objects.bulk_create(rows)
+    OutboxMessage.objects.bulk_create(messages)
     notify()
 
 
@@ -62,7 +35,13 @@ def message(
     dedup: str | None = None,
     not_before: datetime | None = None,
 ) -> OutboxMessage:
-    """A row for enqueue_all(), not written yet. Raises UnknownQueue, MissingGroup."""
+    """A message for enqueue(), not written yet.
+
+    `payload` holds ids alone and becomes the actor's keyword arguments. It may arrive twice and
+    out of order: the actor looks at the database before it believes it. A FIFO queue needs a
+    `group`; `dedup` is by default the row's own id, so that a message sent again after a crash is
+    folded into the first. Raises UnknownQueue, MissingGroup.
+    """
     fifo = is_fifo(queue)
     if fifo and not group:
         raise MissingGroup(queue)

@@ -6,7 +6,7 @@ from django.db import transaction
 from jobs.clock import database_now
 from jobs.models import Job
 from messaging.models import OutboxMessage
-from messaging.outbox import enqueue_all, message
+from messaging.outbox import enqueue, message
 
 
 def dispatch(job: Job, *, after_seconds: float = 0) -> None:
@@ -26,7 +26,7 @@ def dispatch_all(jobs: Sequence[Job], *, after_seconds: float = 0) -> None:
         job.dispatch_number += 1
         job.dispatched_at = now
     Job.objects.bulk_update(jobs, ["lane", "dispatch_number", "dispatched_at"])
-    enqueue_all([_wake_up(job, after_seconds) for job in jobs])
+    enqueue(*(_wake_up(job, after_seconds) for job in jobs))
 
 
 def _wake_up(job: Job, after_seconds: float) -> OutboxMessage:

@@ -85,6 +85,6 @@ def test_what_a_job_waits_for_is_found_by_its_message_as_the_tenant(acme):
         job = making.a_queued_job(lane=0)
         # Enough that passing over the others costs something.
         told = {"queue": "tasks", "tenant_id": acme.id}
-        outbox.enqueue_all([outbox.message("an_actor", {}, **told) for _ in range(200)])
+        outbox.enqueue(*(outbox.message("an_actor", {}, **told) for _ in range(200)))
         found = indexes_of(lambda: lines.pauses([job], database_now()))
     assert found == {"outbox_unsent_by_id"}

@@ -11,7 +11,7 @@ from billing import ledger
 from jobs import lifecycle, storage
 from jobs.models import Attempt, Job, Segment
 from messaging.ids import new_id
-from messaging.outbox import enqueue
+from messaging.outbox import enqueue, message
 from tenants import audit
 from tenants.context import acting_for
 from tests.faults import promise
@@ -111,7 +111,7 @@ def test_an_end_that_is_told_twice(done):
 def test_a_message_that_waits_in_the_outbox(done):
     with acting_for(done.tenant_id):
         ids = {"job_id": done.id, "tenant_id": done.tenant_id}
-        enqueue("probe_job", ids, queue="tasks", tenant_id=done.tenant_id)
+        enqueue(message("probe_job", ids, queue="tasks", tenant_id=done.tenant_id))
     assert told_of(done) == "1 messages wait in the outbox."
 
 

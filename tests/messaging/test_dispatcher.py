@@ -8,7 +8,7 @@ from django.db import connection
 
 from messaging.dispatcher import LOCK, Dispatcher, own_connection
 from messaging.models import OutboxMessage, TimerRun
-from messaging.outbox import enqueue, notify
+from messaging.outbox import enqueue, message, notify
 from messaging.sending import operating, send_due
 from messaging.timers import Clock
 from messaging.timers import run as run_timer
@@ -48,7 +48,7 @@ def start(broker, monkeypatch):
 
 def write():
     with operating("test"):
-        enqueue("lipsync", {"job_id": 1}, queue="lipsync", tenant_id=None, group="a-lane")
+        enqueue(message("lipsync", {"job_id": 1}, queue="lipsync", tenant_id=None, group="a-lane"))
 
 
 def end_leaders_connection():
@@ -155,7 +155,9 @@ def test_timers_run_while_the_outbox_is_full(start, broker, monkeypatch):
     monkeypatch.setattr(broker, "send", lambda *_, **__: time.sleep(0.02))
     with operating("test"):
         for _ in range(200):
-            enqueue("lipsync", {"job_id": 1}, queue="lipsync", tenant_id=None, group="a-lane")
+            enqueue(
+                message("lipsync", {"job_id": 1}, queue="lipsync", tenant_id=None, group="a-lane")
+            )
     start(("tick", 0.2, TICK))
     eventually(lambda: len(ran) >= 3)
     with operating("test"):

@@ -7,7 +7,7 @@ from django.db import transaction
 from messaging.consumer import Consumer
 from messaging.ids import new_id
 from messaging.models import OutboxMessage
-from messaging.outbox import enqueue
+from messaging.outbox import enqueue, message
 from messaging.sending import operating, send_due
 from messaging.slots import Slots
 from tests.messaging.sqs import eventually
@@ -22,14 +22,10 @@ def consumer(broker):
 
 def write(dedup=None):
     with operating("test"), transaction.atomic():
-        return enqueue(
-            "lipsync",
-            {"job_id": new_id()},
-            queue="lipsync",
-            tenant_id=None,
-            group="a-lane",
-            dedup=dedup,
-        )
+        told = {"queue": "lipsync", "tenant_id": None, "group": "a-lane", "dedup": dedup}
+        row = message("lipsync", {"job_id": new_id()}, **told)
+        enqueue(row)
+        return row
 
 
 def test_a_receive_whose_answer_was_lost_is_answered_again_at_once(strict, queue, consumer):

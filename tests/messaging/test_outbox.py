@@ -9,7 +9,7 @@ from django.utils import timezone
 from messaging.errors import MissingGroup, UnknownQueue
 from messaging.ids import new_id
 from messaging.models import OutboxMessage
-from messaging.outbox import enqueue, prune
+from messaging.outbox import enqueue, message, prune
 from messaging.sending import operating, send_due, take_over
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,13 +17,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def write(**changes):
     with operating("test"):
-        message = {"queue": "lipsync", "tenant_id": None, "group": "a-lane", **changes}
-        return enqueue("lipsync", {"job_id": new_id()}, **message)
+        told = {"queue": "lipsync", "tenant_id": None, "group": "a-lane", **changes}
+        row = message("lipsync", {"job_id": new_id()}, **told)
+        enqueue(row)
+        return row
 
 
-def row(message):
+def row(written):
     with operating("test"):
-        return OutboxMessage.objects.get(id=message.id)
+        return OutboxMessage.objects.get(id=written.id)
 
 
 def received(broker, name="lipsync"):

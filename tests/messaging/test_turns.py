@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from messaging.ids import new_id
 from messaging.models import OutboxMessage
-from messaging.outbox import enqueue_all, message
+from messaging.outbox import enqueue, message
 from messaging.sending import BATCH, operating, send_due
 from messaging.turns import NEXT, next_due
 from tests import database
@@ -24,7 +24,7 @@ def write(tenant_id, count, *, queue="tasks", ago=0, group="a-lane"):
     with operating("test"):
         told = {"queue": queue, "tenant_id": tenant_id, "group": group}
         rows = [message("an_actor", {}, **told) for _ in range(count)]
-        enqueue_all(rows)
+        enqueue(*rows)
         OutboxMessage.objects.filter(id__in=[row.id for row in rows]).update(
             created_at=Now() - timedelta(seconds=ago)
         )
