@@ -31,7 +31,7 @@ FROM base AS web
 RUN pip install --no-cache-dir -r requirements/web.txt -c requirements/constraints.txt
 COPY --from=platform /app ./
 # The engine's side without torch: options, errors and the media process that probes.
-COPY inference/__init__.py inference/options.py inference/errors.py inference/
+COPY inference/__init__.py inference/options.py inference/speakers.py inference/errors.py inference/
 COPY inference/media/ inference/media/
 # Static files are the same everywhere; nothing secret is needed to gather them.
 RUN VISEME_MODE=embedded STATICFILES=manifest python manage.py collectstatic --noinput

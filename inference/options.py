@@ -1,7 +1,6 @@
 """What a caller may choose about one synchronization, with defaults and ranges."""
 
 import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -9,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 from inference.errors import BadOption
+from inference.speakers import FaceChoice, Point, face_choice
 
 STEPS_RANGE = (20, 50)
 FAST_STEPS_RANGE = (4, 50)
@@ -21,73 +21,6 @@ LENGTHS = ("audio", "loop", "hold", "cut", "video")
 SILENCES = ("model", "keep")
 SPEEDS = ("exact", "fast")
 CODECS = ("h264", "hevc")
-
-
-@dataclass(frozen=True)
-class Point:
-    """The face that lies at (x, y), in pixels of the upright picture, `seconds` into the video."""
-
-    x: float
-    y: float
-    seconds: float
-
-    @classmethod
-    def parse(cls, text: str) -> "Point":
-        """From "X,Y@SECONDS"."""
-        number = r"(\d{1,6}(?:\.\d{1,6})?)"
-        match = re.fullmatch(rf"{number},{number}@{number}", text.replace(" ", ""), re.ASCII)
-        if match is None:
-            raise BadOption(f"A face is named by its index or as X,Y@SECONDS, not as {text!r}.")
-        return cls(*map(float, match.groups()))
-
-    def __str__(self) -> str:
-        x, y, seconds = (
-            f"{value:.6f}".rstrip("0").rstrip(".") for value in (self.x, self.y, self.seconds)
-        )
-        return f"{x},{y}@{seconds}"
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One speaker's part of a scene: who, from when to when in seconds of the video (`end` None:
-    to the end), and, if not the common one, the path of the sound that moves this mouth. That sound
-    lies on the result's time like the common one: a track of the same recording, silent where
-    others speak. What is heard in the result is always the common sound."""
-
-    track: int | Point
-    start: float = 0.0
-    end: float | None = None
-    sound: str | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "track", _track(self.track))
-
-    @classmethod
-    def from_mapping(cls, given: object) -> "Turn":
-        """From {"track", "from", "to", "sound"}; only "track" must be there."""
-        if not isinstance(given, Mapping) or "track" not in given:
-            raise BadOption("The option face as a list needs objects with a track each.")
-        if unknown := sorted(set(given) - {"track", "from", "to", "sound"}):
-            raise BadOption(f"A speaker of the option face has no {unknown[0]!r}.")
-        start, end, sound = given.get("from"), given.get("to"), given.get("sound")
-        if sound is not None and not isinstance(sound, str):
-            raise BadOption(f"A speaker's sound in the option face is a path, not {sound!r}.")
-        turn = cls(
-            given["track"],
-            0.0 if start is None else _seconds("from", start),
-            None if end is None else _seconds("to", end),
-            sound,
-        )
-        if turn.end is not None and turn.end <= turn.start:
-            raise BadOption("A speaker's time in the option face ends before it begins.")
-        return turn
-
-    def to_mapping(self) -> dict[str, Any]:
-        track = str(self.track) if isinstance(self.track, Point) else self.track
-        return {"track": track, "from": self.start, "to": self.end, "sound": self.sound}
-
-
-FaceChoice = int | Point | tuple[Turn, ...] | None
 
 
 @dataclass(frozen=True)
@@ -126,7 +59,7 @@ class SyncOptions:
     exact_size: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "face", _face(self.face))
+        object.__setattr__(self, "face", face_choice(self.face))
         if self.face_box is not None:
             object.__setattr__(self, "face_box", tuple(self.face_box))
 
@@ -169,12 +102,19 @@ class SyncOptions:
             _check_word("codec", self.codec, CODECS)
         if self.quality is not None:
             _check_range("quality", self.quality, QUALITY_RANGE)
+        self._check_frame_rate()
+        self._check_face()
+        return self
+
+    def _check_frame_rate(self) -> None:
         if self.frame_rate not in (None, REFERENCE_RATE):
             raise BadOption(
                 f"The option frame_rate can be {REFERENCE_RATE} or be left out;"
                 f" it is {self.frame_rate}.",
                 hint=_default("frame_rate"),
             )
+
+    def _check_face(self) -> None:
         if self.face_box is not None and min(self.face_box[2:]) < 1:
             raise BadOption("The option face_box must have a width and a height of 1 or more.")
         if self.face is not None and self.face_box is not None:
@@ -182,37 +122,10 @@ class SyncOptions:
                 "The options face and face_box exclude each other.",
                 hint="Leave one of them out: face_box is for a face that no finder sees.",
             )
-        return self
 
 
 def _steps_range(speed: str) -> tuple[int, int]:
     return FAST_STEPS_RANGE if speed == "fast" else STEPS_RANGE
-
-
-def _track(given: object) -> int | Point:
-    if isinstance(given, Point):
-        return given
-    if isinstance(given, str):
-        return int(given) if re.fullmatch(r"\d{1,6}", given, re.ASCII) else Point.parse(given)
-    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        raise BadOption(f"The option face names a track by its index from 0, not by {given!r}.")
-    return given
-
-
-def _seconds(name: str, given: object) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < 1e6:
-        raise BadOption(f"A speaker's {name!r} in the option face is in seconds, not {given!r}.")
-    return float(given)
-
-
-def _face(given: Any) -> FaceChoice:
-    if given is None:
-        return None
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        if not given:
-            raise BadOption("The option face as a list needs at least one speaker.")
-        return tuple(turn if isinstance(turn, Turn) else Turn.from_mapping(turn) for turn in given)
-    return _track(given)
 
 
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {

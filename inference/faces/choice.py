@@ -11,7 +11,7 @@ from math import hypot, inf
 from typing import Any
 
 from inference.faces.face import Box, Face
-from inference.options import FaceChoice, Point, Turn
+from inference.speakers import FaceChoice, Point, Turn
 
 PROMINENCE_SECONDS = 10.0
 # Diagonals of a box from its middle to a point that still means it; its corners are at 0.5.

@@ -24,7 +24,7 @@ from inference.faces.tracker import Tracker
 from inference.media import MediaLimits, open_frames
 from inference.media.color import to_rgb
 from inference.media.source import Frames
-from inference.options import FaceChoice
+from inference.speakers import FaceChoice
 
 # So far it runs ahead of what was asked for: half a minute of film; enough for any window, and
 # for the end of a film nobody wants no work is done.

@@ -20,7 +20,7 @@ from benchmarks.measuring import ChildrenWatch
 from benchmarks.networks import TINY
 from benchmarks.whole_ways import Film, Pace, Whole
 from inference import fast
-from inference.networks import StandIn
+from inference.stand_ins import StandIn
 from tests.inference import models
 from tests.inference.runs import wait_until
 

@@ -9,7 +9,7 @@ import pytest
 
 from inference.faces.appearance import Small, describe
 from inference.faces.tracker import LIKE_ANYWHERE, LIKE_NEXT, Tracker
-from inference.options import Point, Turn
+from inference.speakers import Point, Turn
 from tests.inference.people import At, picture, plan, room, scout, states
 
 LEFT, RIGHT = At(x=48, size=44), At(x=144, size=44)

@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from inference.errors import BadOption
-from inference.options import Point, SyncOptions, Turn
+from inference.options import SyncOptions
+from inference.speakers import Point, Turn
 
 
 def test_the_defaults_are_latentsync_s_and_nothing_is_forced_on_the_source():

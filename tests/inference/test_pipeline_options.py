@@ -10,9 +10,9 @@ import pytest
 from inference import errors
 from inference.audio import hear
 from inference.media import open_frames, probe, read_sound
-from inference.options import Turn
 from inference.pipeline import sync
 from inference.report.schema import schema
+from inference.speakers import Turn
 from inference.stand_ins import StandIn
 from tests.inference import clips, small
 from tests.inference.runs import PLAIN, SIZE, Patchy, Tinted

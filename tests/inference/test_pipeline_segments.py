@@ -14,11 +14,11 @@ from inference.files import sha256_of
 from inference.job import anew, recipe_of
 from inference.latentsync import LatentSync
 from inference.media.segment import SegmentWriter
-from inference.options import Turn
 from inference.pipeline import sync
 from inference.recipe import Edit, Recipe
 from inference.segments import Segment
 from inference.shelf import Shelf
+from inference.speakers import Turn
 from tests.inference import clips, models
 from tests.inference.runs import PLAIN, SIZE, Tinted
 
