@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from jobs import bundles
+from jobs import bundles, model_shelf
 from jobs.child import ModelChild
 from jobs.model_events import EngineFailed
 
@@ -84,7 +84,7 @@ def test_a_bundle_is_brought_whole_and_once(shelf, monkeypatch):
     assert inside(folder) == {**FILES, "manifest.json": manifest()}
     total = sum(len(content) for content in FILES.values())
     assert seen[-1] == (total, total)
-    monkeypatch.setattr(bundles, "_receive", None)
+    monkeypatch.setattr(model_shelf, "_receive", None)
     assert bundles.bring("models/latentsync") == folder
 
 
@@ -99,7 +99,7 @@ def test_a_new_bundle_under_the_same_prefix_gets_a_folder_of_its_own(shelf):
 
 
 def test_what_an_earlier_start_left_is_gone_on_with(shelf, settings, monkeypatch):
-    real, started = bundles._from, []
+    real, started = model_shelf._from, []
 
     def breaks(where, key, start):
         started.append(start)
@@ -108,17 +108,19 @@ def test_what_an_earlier_start_left_is_gone_on_with(shelf, settings, monkeypatch
                 raise KeyboardInterrupt
             yield chunk
 
-    monkeypatch.setattr(bundles, "_from", breaks)
+    monkeypatch.setattr(model_shelf, "_from", breaks)
     with pytest.raises(KeyboardInterrupt):
         bundles.bring("models/latentsync")
     assert not [path for path in settings.MODEL_CACHE.iterdir() if path.name[0] != "."]
-    monkeypatch.setattr(bundles, "_from", lambda *asked: started.append(asked[2]) or real(*asked))
+    monkeypatch.setattr(
+        model_shelf, "_from", lambda *asked: started.append(asked[2]) or real(*asked)
+    )
     assert (bundles.bring("models/latentsync") / "unet.safetensors").read_bytes() == LARGE
-    assert started[:2] == [0, bundles.CHUNK_BYTES]
+    assert started[:2] == [0, model_shelf.CHUNK_BYTES]
 
 
 def test_a_connection_that_breaks_is_taken_up_again(shelf, monkeypatch):
-    real, started = bundles._from, []
+    real, started = model_shelf._from, []
 
     def breaks(where, key, start):
         started.append(start)
@@ -127,14 +129,14 @@ def test_a_connection_that_breaks_is_taken_up_again(shelf, monkeypatch):
             raise ConnectionResetError("peer")
         yield from list(real(where, key, start))[1:]
 
-    monkeypatch.setattr(bundles, "_from", breaks)
-    monkeypatch.setattr(bundles, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(model_shelf, "_from", breaks)
+    monkeypatch.setattr(model_shelf, "PAUSE_SECONDS", 0)
     assert (bundles.bring("models/latentsync") / "unet.safetensors").read_bytes() == LARGE
-    assert started[:3] == [0, bundles.CHUNK_BYTES, 2 * bundles.CHUNK_BYTES]
+    assert started[:3] == [0, model_shelf.CHUNK_BYTES, 2 * model_shelf.CHUNK_BYTES]
 
 
 def test_a_bucket_that_is_away_for_a_moment_is_asked_again(shelf, monkeypatch):
-    real, asked = bundles.Storage.open, []
+    real, asked = model_shelf.Storage.open, []
 
     def open_later(storage, name, mode="rb"):
         asked.append(name)
@@ -142,8 +144,8 @@ def test_a_bucket_that_is_away_for_a_moment_is_asked_again(shelf, monkeypatch):
             raise ConnectionResetError("peer")
         return real(storage, name, mode)
 
-    monkeypatch.setattr(bundles.Storage, "open", open_later)
-    monkeypatch.setattr(bundles, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(model_shelf.Storage, "open", open_later)
+    monkeypatch.setattr(model_shelf, "PAUSE_SECONDS", 0)
     assert bundles.bring("models/latentsync").is_dir()
     assert asked[:3] == ["models/latentsync/manifest.json"] * 3
 
@@ -156,14 +158,14 @@ def test_a_bucket_that_stays_away_is_given_up_after_five_tries(shelf, monkeypatc
         asked.append(where)
         raise ConnectionResetError("peer")
 
-    monkeypatch.setattr(bundles, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(model_shelf, "PAUSE_SECONDS", 0)
     if away == "manifest.json":
-        monkeypatch.setattr(bundles.Storage, "open", gone)
+        monkeypatch.setattr(model_shelf.Storage, "open", gone)
     else:
-        monkeypatch.setattr(bundles, "_from", gone)
+        monkeypatch.setattr(model_shelf, "_from", gone)
     with refused(f"models/latentsync/{away} can't be brought from .*: peer"):
         bundles.bring("models/latentsync")
-    assert len(asked) == bundles.TRIES
+    assert len(asked) == model_shelf.TRIES
 
 
 def refused(said):
