@@ -27,6 +27,7 @@ from inference.align import Aligner
 from inference.blend import Blender
 from inference.faces import make_finder
 from inference.faces.scout import Scout
+from inference.layers import Layer, Voice
 from inference.media import open_frames
 from inference.media.encoding import ENCODERS
 from inference.options import SyncOptions
@@ -36,7 +37,7 @@ from inference.report.measures import Measures
 from inference.stages import Stages
 from inference.stand_ins import StandIn
 from inference.stopwatch import Stopwatch
-from inference.windows import Cutter, Layer, Shot, Voice
+from inference.windows import Cutter, Shot
 
 LEAST_RATIO, LEAST_RATIO_WITH_ENCODERS, MOST_SECONDS = 6.0, 3.0, 1.5
 SIZE = (1920, 1080)

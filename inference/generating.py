@@ -9,6 +9,7 @@ from inference.blend import Blender
 from inference.filming import Filming, encoding_of
 from inference.hearing import Hearings, voices
 from inference.job import Job
+from inference.layers import Layer
 from inference.media import Frames
 from inference.media.source import Film
 from inference.options import SyncOptions
@@ -19,7 +20,7 @@ from inference.scouting import Scouts
 from inference.segments import Segment, frames_in_segment
 from inference.shelf import Shelf
 from inference.stages import Stages
-from inference.windows import Cutter, Layer
+from inference.windows import Cutter
 
 FRAMES_OF_NEWS = 100  # looked at for faces, until it is told that the run goes on
 

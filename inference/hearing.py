@@ -8,11 +8,11 @@ from pathlib import Path
 from inference.audio import Heard, hear
 from inference.errors import MediaTooLarge
 from inference.job import Job, sounds_of
+from inference.layers import Voice
 from inference.media import Sound, read_sound
 from inference.options import SyncOptions
 from inference.run import Run
 from inference.silence import Gate
-from inference.windows import Voice
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ import numpy as np
 from torch import Tensor
 
 from inference.errors import EngineFault
+from inference.layers import Layer
 from inference.networks import Network, Request
 from inference.report.measures import Measures
 from inference.report.windows import CONSTANT, NOT_FINITE, OK, WindowTally
 from inference.stopwatch import Stopwatch
-from inference.windows import Layer, Shot, Target, Window
+from inference.windows import Shot, Target, Window
 
 FAULTS = {
     NOT_FINITE: "is no picture: its numbers overflowed",

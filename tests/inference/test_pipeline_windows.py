@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from inference.align import Aligner
+from inference.layers import Layer, Voice
 from inference.media.info import ColorTags
 from inference.media.pictures import LAYOUTS, Picture
 from inference.media.source import Frame
 from inference.options import SyncOptions
 from inference.segments import frames_in_segment
 from inference.stopwatch import Stopwatch
-from inference.windows import Cutter, Layer, Voice
+from inference.windows import Cutter
 
 TICK = Fraction(1, 25)
 MATRIX = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
