@@ -11,6 +11,8 @@ from tests.messaging.sqs import Queue, make_queues
 from tests.strict_sqs.client import Strict
 from tests.strict_sqs.server import started
 
+VISIBILITY_SECONDS = 20  # a busy machine takes seconds; tests move the server's clock past it
+
 
 @pytest.fixture(scope="session")
 def queue_server() -> Iterator[str]:
@@ -28,8 +30,9 @@ def strict(queue_server: str) -> Iterator[Strict]:
 
 
 @pytest.fixture
-def broker(queue_server: str, settings) -> Broker:
-    """A broker whose queues are new, with a visibility of 2 seconds and 3 receives."""
+def broker(queue_server: str, settings, monkeypatch) -> Broker:
+    """A broker whose queues are new, with a visibility of VISIBILITY_SECONDS and 3 receives."""
+    monkeypatch.setattr("messaging.sending.TURN_SECONDS", 60)  # all that is due, on any machine
     settings.SQS_BACK_OFF_SECONDS = 0
     mark = uuid4().hex[:8]
     settings.SQS_QUEUES = {
@@ -39,13 +42,13 @@ def broker(queue_server: str, settings) -> Broker:
     }
     broker = Broker(
         wait_seconds=1,
-        visibility_seconds=2,
+        visibility_seconds=VISIBILITY_SECONDS,
         region_name="us-east-1",
         endpoint_url=queue_server,
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
-    make_queues(broker.client, mark, visibility_seconds=2)
+    make_queues(broker.client, mark, visibility_seconds=VISIBILITY_SECONDS)
     return broker
 
 
@@ -72,4 +75,4 @@ def start_worker(broker: Broker) -> Iterator:
 
     yield start
     for worker in workers:
-        worker.stop(timeout=5000)
+        worker.stop(timeout=60_000)

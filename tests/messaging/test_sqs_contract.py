@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.messaging.worlds import (
+    HOLD_SECONDS,
     REGION_VARIABLE,
     Moto,
     SqsQueue,
@@ -64,10 +65,10 @@ def moto_address() -> Iterator[str]:
 
 
 @pytest.fixture(params=["strict", "moto", *(["aws"] if real_region() else [])])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made: World = {
         "strict": Strict,
-        "moto": lambda: Moto(request.getfixturevalue("moto_address")),
+        "moto": lambda: Moto(request.getfixturevalue("moto_address"), monkeypatch),
         "aws": real_queues,
     }[request.param]()
     yield made
@@ -208,47 +209,47 @@ def test_a_message_put_back_keeps_its_place(fifo):
 def test_a_hold_ends_after_the_queues_visibility(world, fifo):
     fifo.send("one")
     assert fifo.bodies() == ["one"]
-    world.pass_time(1.2)
+    world.pass_time(HOLD_SECONDS + 1)
     (again,) = fifo.receive()
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
 
 
 def test_a_receive_says_how_long_it_hides(world, fifo):
     fifo.send("one")
-    fifo.receive(VisibilityTimeout=60)
-    world.pass_time(1.2)
+    fifo.receive(VisibilityTimeout=3 * HOLD_SECONDS)
+    world.pass_time(HOLD_SECONDS + 1)
     assert fifo.bodies() == []
 
 
 def test_an_extension_counts_from_its_call(world, fifo):
     fifo.send("one")
-    (message,) = fifo.receive(VisibilityTimeout=2)
-    world.pass_time(1.2)
-    assert fifo.hide(message, 2) == "accepted"
-    world.pass_time(1.2)
+    (message,) = fifo.receive(VisibilityTimeout=50)
+    world.pass_time(30)
+    assert fifo.hide(message, 50) == "accepted"
+    world.pass_time(30)
     assert fifo.bodies() == []
-    world.pass_time(1)
+    world.pass_time(30)
     assert fifo.bodies() == ["one"]
 
 
 def test_a_receipt_whose_time_is_over_cannot_extend(world, fifo, promised):
     fifo.send("one")
     (message,) = fifo.receive()
-    world.pass_time(1.2)
+    world.pass_time(HOLD_SECONDS + 1)
     promised(fifo.hide(message, 60), INVALID)
 
 
 def test_a_receipt_whose_time_is_over_cannot_delete(world, fifo, promised):
     fifo.send("one")
     (message,) = fifo.receive()
-    world.pass_time(1.2)
+    world.pass_time(HOLD_SECONDS + 1)
     promised(fifo.delete(message), INVALID)
 
 
 def test_a_receipt_of_an_earlier_receive_cannot_extend(world, fifo, promised):
     fifo.send("one")
     (stale,) = fifo.receive()
-    world.pass_time(1.2)
+    world.pass_time(HOLD_SECONDS + 1)
     assert fifo.bodies(VisibilityTimeout=60) == ["one"]
     promised(fifo.hide(stale, 60), INVALID)
 
@@ -256,7 +257,7 @@ def test_a_receipt_of_an_earlier_receive_cannot_extend(world, fifo, promised):
 def test_a_receipt_of_an_earlier_receive_cannot_delete(world, fifo, promised):
     fifo.send("one")
     (stale,) = fifo.receive()
-    world.pass_time(1.2)
+    world.pass_time(HOLD_SECONDS + 1)
     assert fifo.bodies(VisibilityTimeout=600) == ["one"]
     promised((fifo.delete(stale), fifo.counts()), (INVALID, (0, 1, 0)))
 
@@ -275,22 +276,22 @@ def test_what_is_no_receipt_is_refused(fifo):
 
 def test_twelve_hours_are_counted_from_the_receive(world, fifo, promised):
     fifo.send("one")
-    world.pass_time(2)
+    world.pass_time(20)
     (message,) = fifo.receive(VisibilityTimeout=60)
-    promised(fifo.hide(message, 12 * 3600 - 1), "accepted")
+    promised(fifo.hide(message, 12 * 3600 - 10), "accepted")
 
 
 def test_a_hold_never_lasts_longer_than_twelve_hours(world, fifo):
     fifo.send("one")
     (message,) = fifo.receive(VisibilityTimeout=60)
-    world.pass_time(1.2)
+    world.pass_time(2)
     assert fifo.hide(message, 12 * 3600) == INVALID
 
 
 def test_a_standard_queue_takes_an_earlier_receipt(world, standard):
     standard.send("one")
     (stale,) = standard.receive()
-    world.pass_time(1.2)
+    world.pass_time(HOLD_SECONDS + 1)
     assert standard.bodies(VisibilityTimeout=60) == ["one"]
     assert standard.delete(stale) == "accepted"
     assert standard.counts() == (0, 0, 0)
@@ -304,9 +305,9 @@ def test_a_fifo_queue_refuses_a_delay_of_one_message(fifo):
 
 
 def test_a_standard_queue_delays_a_message(world, standard):
-    standard.send("later", DelaySeconds=1)
+    standard.send("later", DelaySeconds=HOLD_SECONDS)
     assert standard.bodies() == []
-    world.pass_time(1.2)
+    world.pass_time(HOLD_SECONDS + 1)
     assert standard.bodies() == ["later"]
 
 
@@ -353,9 +354,9 @@ def test_a_long_poll_gets_a_message_that_is_sent_meanwhile(fifo):
 
 def test_a_long_poll_gets_a_message_whose_hold_ends_meanwhile(world, fifo):
     fifo.send("one")
-    fifo.receive(VisibilityTimeout=2)
-    poll = fifo.poll(seconds=10)
-    world.pass_time(2.2)
+    fifo.receive(VisibilityTimeout=10)
+    poll = fifo.poll(seconds=20)
+    world.pass_time(11)
     assert poll.came() == ["one"]
 
 
@@ -437,7 +438,7 @@ def test_a_dead_letter_moves_when_its_last_hold_ends(world, dying, dead, promise
     for _ in range(2):
         dying.receive(VisibilityTimeout=0)
     dying.receive()
-    world.pass_time(1.2)
+    world.pass_time(HOLD_SECONDS + 1)
     promised(dead.bodies(), ["poison"])
 
 

@@ -1,6 +1,7 @@
 """What tests order to go wrong goes wrong just so, and is told afterwards."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import uuid4
 
 import boto3
@@ -12,15 +13,18 @@ from tests.messaging.sqs import eventually
 from tests.messaging.worlds import NOBODY
 
 
+def client(address: str, **patience: float) -> Any:
+    """One that tries each call once."""
+    once = Config(retries={"mode": "standard", "total_max_attempts": 1}, **patience)
+    return boto3.client("sqs", region_name="us-east-1", endpoint_url=address, config=once, **NOBODY)
+
+
 class Caller:
     """One queue, by a client that tries each call once."""
 
-    def __init__(self, address: str, name: str = "", **patience: float) -> None:
-        once = Config(retries={"mode": "standard", "total_max_attempts": 1}, **patience)
-        self.sqs = boto3.client(
-            "sqs", region_name="us-east-1", endpoint_url=address, config=once, **NOBODY
-        )
-        self.name = name or f"{uuid4().hex}.fifo"
+    def __init__(self, address: str) -> None:
+        self.sqs = client(address)
+        self.name = f"{uuid4().hex}.fifo"
         made = self.sqs.create_queue(QueueName=self.name, Attributes={"FifoQueue": "true"})
         self.url = made["QueueUrl"]
 
@@ -28,8 +32,8 @@ class Caller:
         order = {"MessageGroupId": "a", "MessageDeduplicationId": dedup}
         self.sqs.send_message(QueueUrl=self.url, MessageBody="", **order)
 
-    def receive(self, seconds: int = 0) -> list[str]:
-        got = self.sqs.receive_message(QueueUrl=self.url, WaitTimeSeconds=seconds)
+    def receive(self) -> list[str]:
+        got = self.sqs.receive_message(QueueUrl=self.url)
         return [one["MessageId"] for one in got.get("Messages", [])]
 
 
@@ -84,11 +88,13 @@ def test_a_receive_repeated_leaves_the_message_for_another(caller, fault):
 
 
 def test_a_late_call_has_its_effect_late(strict, caller, fault):
-    late = fault("SendMessage", when="delay", milliseconds=1000)
+    late = fault("SendMessage", when="delay", milliseconds=60_000)
     with ThreadPoolExecutor() as threads:
-        threads.submit(caller.send, "first")
+        first = threads.submit(caller.send, "first")
         eventually(late.struck)
         caller.send("second")
+        late.heal()
+        first.result(60)
     assert [one.dedup for one in strict.messages(caller.name)] == ["second", "first"]
 
 
@@ -129,10 +135,10 @@ def test_a_fault_of_one_queue_or_call_is_none_of_another(strict, caller, queue_s
 
 
 def test_a_poll_whose_client_has_gone_takes_no_message(strict, caller):
-    impatient = Caller(strict.address, caller.name, read_timeout=0.5)
+    impatient = client(strict.address, read_timeout=0.5)
     with pytest.raises(ReadTimeoutError):
-        impatient.receive(seconds=20)
-    impatient.sqs.close()
+        impatient.receive_message(QueueUrl=caller.url, WaitTimeSeconds=20)
+    impatient.close()
     caller.send()
     assert caller.receive()
 

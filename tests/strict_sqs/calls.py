@@ -1,6 +1,5 @@
 """One call from its arrival to its answer: the faults around it and the lines about it."""
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,7 +27,7 @@ class Calls:
         """Raises Refused for what SQS refuses or a fault lets fail, Cut for a lost answer."""
         queue = queue_of(given)
         if late := self.faults.striking(action, queue, "delay"):
-            time.sleep(late.milliseconds / 1000)
+            late.wait()
         if fault := self.faults.striking(action, queue, "before"):
             self._tell(action, given, {}, error=fault.error, fault="before")
             raise _ordered(fault)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.request import Request, urlopen
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Strict:
         times         how often; None: until healed
         skip          how many such calls go well first
         chance, seed  how likely each is struck, the same again for the same seed
-        milliseconds  of a delay
+        milliseconds  of a delay; healed, it ends sooner
 
         boto3 repeats a call twice by itself: `times=1` tests that, `times=3` fails a call of ours.
         """

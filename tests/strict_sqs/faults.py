@@ -37,6 +37,14 @@ class Fault:
 
     def __post_init__(self) -> None:
         self._lots = random.Random(self.seed)
+        self._healed = threading.Event()
+
+    def heal(self) -> None:
+        self._healed.set()
+
+    def wait(self) -> None:
+        """For as long as a call is to be late."""
+        self._healed.wait(self.milliseconds / 1000)
 
     def meets(self, action: str, queue: str) -> bool:
         return self.action in ("*", action) and self.queue in (None, queue)
@@ -67,7 +75,10 @@ class Faults:
 
     def heal(self, number: int | None = None) -> None:
         with self._lock:
-            self._ordered = [one for one in self._ordered if number not in (None, one.id)]
+            healed = [one for one in self._ordered if number in (None, one.id)]
+            self._ordered = [one for one in self._ordered if one not in healed]
+        for fault in healed:
+            fault.heal()
 
     def told(self) -> list[dict[str, Any]]:
         with self._lock:
