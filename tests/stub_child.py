@@ -11,6 +11,7 @@ piece_steps           after how many steps a piece is laid into the order's fold
 deaf                  hears no cancel
 stubborn              no TERM either; read at the start
 load_seconds          how long it loads; read at the start
+load_until            a file that ends the loading when it is there
 company               starts a process that sleeps, as the engine starts its media process
 words                 {word: plan}: what differs for a job whose audio contains the word
 random                {"seed", "shares": {then: share}}: `then` by lot, for some of all jobs
@@ -98,7 +99,7 @@ class Stub:
         if plan.get("company"):
             quiet = dict.fromkeys(("stdin", "stdout"), subprocess.DEVNULL)
             subprocess.Popen(bound_sleep(600), **quiet)
-        time.sleep(plan.get("load_seconds", 0))
+        load(plan.get("load_seconds", 0), plan.get("load_until"))
 
     def _take(self, request: Request) -> None:
         plan = self._plan_of(request)
@@ -242,6 +243,12 @@ def fail(request: Request, code: str, *, refusal: bool) -> None:
 def say(event: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
+
+
+def load(seconds: float, until: str | None) -> None:
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0 and not (until and Path(until).exists()):
+        time.sleep(min(left, 0.02))
 
 
 def bound_sleep(seconds: int) -> list[str]:

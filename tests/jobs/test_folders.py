@@ -20,7 +20,7 @@ from jobs.folders import work_folder
 with work_folder("attempt") as folder:
     (folder / "video").write_bytes(b"frames")
     print(folder.name, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

@@ -67,7 +67,7 @@ def recorded(job):
 
 
 def until(condition):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -223,13 +223,14 @@ def test_a_hand_over_waits_no_longer_for_a_slow_storage_than_it_may(job, tmp_pat
     monkeypatch.setattr(pieces, "FINISH_SECONDS", 0.1)
     monkeypatch.setattr(pieces, "JOIN_SECONDS", 0.1)
     answer = threading.Event()
-    monkeypatch.setattr(storage, "put", lambda *arguments: answer.wait(10))
+    monkeypatch.setattr(storage, "put", lambda *arguments: answer.wait(60))
     made = Pieces(claimed(job), Keeper())
     with pytest.raises(HandOver), made.kept_in(tmp_path / "segments"):
         lay_down(tmp_path / "segments", 0)
         raise HandOver
     assert made.unrecorded == []
     answer.set()
+    made._thread.join(60)
 
 
 def test_a_fault_of_the_engine_leaves_its_last_pieces_to_the_next_attempt(

@@ -262,15 +262,15 @@ def test_two_leaders_at_once_repair_a_job_once():
         with as_operator("reconcile"):
             first.append(reconcile())
             locked.set()
-            done.wait(20)
+            done.wait(60)
         connections.close_all()
 
     other = threading.Thread(target=lead)
     other.start()
-    assert locked.wait(20)
+    assert locked.wait(60)
     second = repaired()  # while the first has not committed
     done.set()
-    other.join(20)
+    other.join(60)
     assert (first, second) == ([{**NOTHING, "dispatches": 1}], NOTHING)
     assert repaired() == NOTHING
     with acting_for(acme.id):

@@ -3,7 +3,7 @@
 import json
 import signal
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -11,10 +11,21 @@ import pytest
 import structlog
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import InternalError, OperationalError, connections
-from django.utils import timezone
 
-from jobs import fitness, lifecycle, metrics, pieces, settling, storage, submission, uploads, worker
+from jobs import (
+    fitness,
+    keeper,
+    lifecycle,
+    metrics,
+    pieces,
+    settling,
+    storage,
+    submission,
+    uploads,
+    worker,
+)
 from jobs.child import ModelChild
+from jobs.clock import database_now
 from jobs.models import Attempt, Job, Segment
 from jobs.worker import Supervisor
 from messaging.errors import NotOurs
@@ -22,8 +33,12 @@ from messaging.models import OutboxMessage
 from tenants import people
 from tenants.context import acting_for, as_operator
 from tenants.models import Limits
+from tests.messaging.sqs import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+A_MINUTE = {"steps": 3000, "step_seconds": 0.02}  # for a job that something else ends
+BEGUN_PERCENT = 5  # the model has loaded and is at its first step
 
 
 class Message:
@@ -50,6 +65,32 @@ def supervisor(plan):
     supervisor = Supervisor(ModelChild(), broker)
     yield supervisor
     supervisor.model.stop()
+
+
+@pytest.fixture
+def beside():
+    """Does something in a thread, once a condition holds, while the test goes on.
+
+    The thread ends with the test, which fails if the condition never held or the thread broke.
+    """
+    over = threading.Event()
+
+    def wait_and_act(condition, act):
+        last = False
+        try:
+            while not condition():
+                assert not last, "the test is over, and this never came about"
+                last = over.wait(0.02)
+            act()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor() as threads:
+        begun = []
+        yield lambda condition, act: begun.append(threads.submit(wait_and_act, condition, act))
+        over.set()
+        for one in begun:
+            one.result(60)
 
 
 @pytest.fixture
@@ -140,29 +181,41 @@ def test_a_model_that_falls_silent_is_killed_and_the_job_tried_again(
 
 @pytest.mark.parametrize("way", ["in", "out"])
 def test_bytes_that_come_or_go_are_a_sign_of_life(supervisor, job, settings, monkeypatch, way):
-    settings.JOB_STALL_SECONDS = 1
-    slowly(monkeypatch, way, pauses=[0.3] * 6, told=1 << 20)
+    """By a clock of the test's: two thirds of what is too long pass before each."""
+    settings.JOB_LEASE_SECONDS, settings.JOB_STALL_SECONDS = 3600, 60
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(keeper, "time", clock)
+
+    def slow(told):
+        for _ in range(3):
+            clock.now += 40
+            told(1 << 20)
+
+    meanwhile(monkeypatch, way, slow)
     work(supervisor, job)
-    assert seen(job).state == "succeeded"
+    assert clock.now >= 120 and seen(job).state == "succeeded"
 
 
 def test_a_storage_that_hangs_lets_the_lease_run_out(supervisor, job, settings, monkeypatch):
     """The supervisor's own thread waits for it and can record nothing."""
-    settings.JOB_LEASE_SECONDS, settings.JOB_STALL_SECONDS = 1.5, 0.3
-    slowly(monkeypatch, "in", pauses=[2.5])
+    settings.JOB_LEASE_SECONDS, settings.JOB_STALL_SECONDS = 4, 0.3
+    meanwhile(monkeypatch, "in", lambda told: eventually(lambda: lease_is_over(job)))
     with pytest.raises(NotOurs):
         work(supervisor, job)
     with as_operator("look"):
-        attempt = Attempt.objects.get(job=job.id)
-    assert (attempt.ended_at, attempt.lease_expires_at < timezone.now()) == (None, True)
+        assert Attempt.objects.get(job=job.id).ended_at is None
 
 
 def test_what_the_threads_of_an_attempt_log_names_it(supervisor, job, plan, monkeypatch):
+    refused = threading.Event()
+
     def refuses(*_, **__):
+        refused.set()
         raise OSError("the storage is away")
 
     monkeypatch.setattr(pieces, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(storage, "segment_keys", refuses)
+    made_only_when(monkeypatch, refused.is_set)
     plan(steps=20, piece_steps=2)
     names = [structlog.contextvars.merge_contextvars]
     with structlog.testing.capture_logs(processors=names) as logs:
@@ -183,31 +236,33 @@ def test_a_storage_out_of_reach_is_a_fault_of_ours(supervisor, job, monkeypatch)
     assert "device" not in attempt.error_message
 
 
-def test_a_cancel_stops_the_model_and_keeps_it_warm(supervisor, job, plan):
-    plan(steps=1000, step_seconds=0.02)
-    on_first_beat(lambda: lifecycle.cancel(job.id, by="a test"), job)
+def test_a_cancel_stops_the_model_and_keeps_it_warm(supervisor, job, plan, beside):
+    plan(**A_MINUTE)
+    beside(*once_begun(job, lambda: lifecycle.cancel(job.id, by="a test")))
     work(supervisor, job)
     assert seen(job).state == "canceled"
     assert supervisor.model.alive
 
 
 def test_a_worker_asked_to_stop_hands_the_job_over(supervisor, job, plan):
-    plan(steps=1000, step_seconds=0.02)
+    plan(**A_MINUTE)
     supervisor.broker.stopping.set()
     work(supervisor, job)
     handed = seen(job)
     assert (handed.state, handed.dispatch_number) == ("queued", 2)
 
 
-def test_a_worker_that_hands_over_brings_its_pieces_along(supervisor, job, plan, monkeypatch):
+def test_a_worker_that_hands_over_brings_its_pieces_along(
+    supervisor, job, plan, monkeypatch, beside
+):
     monkeypatch.setattr(pieces, "LOOK_SECONDS", 600)  # none is recorded before the worker must go
-    plan(steps=100, step_seconds=0.05, piece_steps=5)
-    in_a_thread(lambda: seen(job).percent > 15, supervisor.broker.stopping.set)
+    plan(steps=1000, step_seconds=0.05, piece_steps=10)
+    beside(lambda: seen(job).percent > 8, supervisor.broker.stopping.set)  # three are made
     work(supervisor, job)
     assert seen(job).state == "queued"
     assert segments_of(job) >= 2
     supervisor.broker.stopping.clear()
-    plan(steps=100, step_seconds=0, piece_steps=5)
+    plan(steps=1000, step_seconds=0, piece_steps=10)
     work(supervisor, job)
     done = seen(job)
     assert done.state == "succeeded"
@@ -227,7 +282,8 @@ def test_a_model_that_dies_costs_the_job_its_last_piece_at_most(supervisor, job,
 @pytest.mark.parametrize("then", ["done", "refuse"])
 def test_a_job_that_has_ended_leaves_no_pieces(supervisor, job, plan, then, monkeypatch):
     monkeypatch.setattr(pieces, "LOOK_SECONDS", 0.01)
-    plan(steps=8, step_seconds=0.05, piece_steps=2, then=then)
+    made_only_when(monkeypatch, lambda: segments_of(job) > 0)
+    plan(steps=8, piece_steps=2, then=then)
     work(supervisor, job)
     keys = [key for key, _ in storage.listed(storage.outputs())]
     assert [key for key in keys if f"{job.id}/segments" in key] == []
@@ -235,11 +291,11 @@ def test_a_job_that_has_ended_leaves_no_pieces(supervisor, job, plan, then, monk
     assert metrics.put_pieces._value.get() > 0
 
 
-def test_a_lost_lease_kills_the_model_at_once(supervisor, job, plan, settings):
+def test_a_lost_lease_kills_the_model_at_once(supervisor, job, plan, settings, beside):
     """Not after the seconds that a cancel may take: another worker is at the same video."""
     settings.CANCEL_SECONDS = 600
-    plan(steps=1000, step_seconds=0.02, deaf=True)
-    on_first_beat(lambda: give_up_on_the_attempt(job), job)
+    plan(**A_MINUTE, deaf=True)
+    beside(*once_begun(job, lambda: give_up_on_the_attempt(job)))
     with pytest.raises(NotOurs):
         work(supervisor, job)
     assert supervisor.model._process.returncode == -signal.SIGKILL
@@ -261,25 +317,25 @@ def test_a_result_of_a_lost_lease_is_not_put(supervisor, job, monkeypatch):
     assert not [key for key, _ in storage.listed(storage.outputs()) if str(job.id) in key]
 
 
-def test_an_expired_job_is_let_go_of(supervisor, job, plan):
+def test_an_expired_job_is_let_go_of(supervisor, job, plan, beside):
     """Its deadline passed while it was worked on: the attempt has ended, and so has the job."""
-    plan(steps=1000, step_seconds=0.02)
+    plan(**A_MINUTE)
 
     def expire():
-        Job.objects.filter(id=job.id).update(deadline=timezone.now())
+        Job.objects.filter(id=job.id).update(deadline=database_now())
         lifecycle.expire(job.id)
 
-    on_first_beat(expire, job)
+    beside(*once_begun(job, expire))
     work(supervisor, job)  # its message is deleted: hidden, it would block the lane
     assert (seen(job).state, seen(job).error_code) == ("failed", "deadline_passed")
 
 
-def test_the_stage_says_that_the_model_loads(supervisor, job, plan):
-    plan(load_seconds=1.5, steps=1)
-    phases = watched(job, lambda job: job.phase)
+def test_the_stage_says_that_the_model_loads(supervisor, job, plan, tmp_path, beside):
+    loaded = tmp_path / "loaded"
+    plan(load_seconds=60, load_until=str(loaded), steps=1)
+    beside(lambda: seen(job).phase == "load", loaded.touch)
     work(supervisor, job)
     assert seen(job).state == "succeeded"
-    assert "load" in phases
 
 
 def test_a_model_that_died_idle_costs_the_job_no_attempt(supervisor, job, plan):
@@ -312,7 +368,7 @@ def test_a_worker_without_a_model_costs_no_strike_and_then_takes_no_job(
     supervisor, job, settings, monkeypatch
 ):
     monkeypatch.setattr(fitness, "FIRST_PAUSE_SECONDS", 0.01)
-    supervisor.broker.client = SimpleNamespace(change_message_visibility=lambda **told: None)
+    supervisor.broker.hide = lambda *told: None
     supervisor.fitness = fitness.Fitness(supervisor.model, supervisor.broker)
     settings.MODEL_CHILD_MODULE = "tests.no_such_module"
     work(supervisor, job)
@@ -366,9 +422,11 @@ def test_a_worker_may_finish_within_its_grace(supervisor, job, settings):
     assert seen(job).state == "succeeded"
 
 
-def test_a_lease_that_another_took_over_ends_the_work_and_leaves_the_message(supervisor, job, plan):
-    plan(steps=1000, step_seconds=0.02)
-    on_first_beat(lambda: give_up_on_the_attempt(job), job)
+def test_a_lease_that_another_took_over_ends_the_work_and_leaves_the_message(
+    supervisor, job, plan, beside
+):
+    plan(**A_MINUTE)
+    beside(*once_begun(job, lambda: give_up_on_the_attempt(job)))
     with pytest.raises(NotOurs):
         work(supervisor, job)
     with as_operator("look"):
@@ -446,10 +504,16 @@ def test_the_end_is_tried_to_be_recorded_for_as_long_as_the_lease_is_ours(
 def test_a_database_that_is_away_for_longer_than_the_lease_ends_the_tries(
     supervisor, job, settings, monkeypatch
 ):
-    settings.JOB_LEASE_SECONDS = 1.5
-    away = OperationalError("the server is away")
-    monkeypatch.setattr(lifecycle, "beat", always(away))
+    settings.JOB_LEASE_SECONDS = 6
     tried = away_for(monkeypatch, tries=10_000)
+    beat = lifecycle.beat
+
+    def away_since_the_end(*arguments, **named):
+        if tried:
+            raise OperationalError("the server is away")
+        return beat(*arguments, **named)
+
+    monkeypatch.setattr(lifecycle, "beat", away_since_the_end)
     with pytest.raises(OperationalError):
         work(supervisor, job)
     assert len(tried) >= settling.LEAST_TRIES
@@ -471,68 +535,53 @@ def away_for(monkeypatch, tries):
     return tried
 
 
-def always(problem):
-    def raises(*_, **__):
-        raise problem
-
-    return raises
-
-
 def segments_of(job):
     with as_operator("count"):
         return Segment.objects.filter(job=job.id).count()
 
 
-def watched(job, question):
-    """What the question was answered from now on, until the job has ended."""
-    answers = set()
+def made_only_when(monkeypatch, condition):
+    """The attempt has its result, or the model's refusal, and waits with it for the condition."""
+    produce = worker.produce
 
-    def look():
-        now = seen(job)
-        answers.add(question(now))
-        return now.is_final
+    def waits(*arguments):
+        try:
+            return produce(*arguments)
+        finally:
+            eventually(condition)
 
-    in_a_thread(look, lambda: None)
-    return answers
-
-
-def in_a_thread(condition, act):
-    def wait_and_act():
-        deadline = time.monotonic() + 20
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        act()
-        connections.close_all()
-
-    threading.Thread(target=wait_and_act, daemon=True).start()
+    monkeypatch.setattr(worker, "produce", waits)
 
 
-def slowly(monkeypatch, way, *, pauses, told=None):
-    """A storage that says after each pause how much has come or gone, or says nothing."""
+def meanwhile(monkeypatch, way, act):
+    """Something happens before each transfer. It is given what the storage tells of bytes to."""
     name = {"in": "fetch", "out": "put_result"}[way]
     transfer = getattr(storage, name)
 
     def slow(*arguments, **named):
-        for pause in pauses:
-            time.sleep(pause)
-            if told is not None:
-                arguments[-1](told)
+        act(arguments[-1])
         return transfer(*arguments, **named)
 
     monkeypatch.setattr(storage, name, slow)
 
 
-def on_first_beat(act, job):
-    """Do something to the job from another connection as soon as its attempt has progressed."""
+def once_begun(job, act):
+    """Condition and act: to the tenant's job, from another connection, once the model is at it."""
 
     def acting():
         with acting_for(job.tenant_id):
             act()
 
-    in_a_thread(lambda: seen(job).percent > 0, acting)
+    return lambda: seen(job).percent >= BEGUN_PERCENT, acting
+
+
+def lease_is_over(job):
+    with as_operator("look"):
+        return Attempt.objects.get(job=job.id).lease_expires_at < database_now()
 
 
 def give_up_on_the_attempt(job):
+    Job.objects.select_for_update().get(id=job.id)  # first, as a beat does: else they may deadlock
     attempt = Attempt.objects.get(job=job.id)
     Attempt.objects.filter(id=attempt.id).update(lease_expires_at=attempt.started_at)
     lifecycle.give_up_on(attempt.id)
