@@ -275,7 +275,7 @@ def test_a_reader_that_has_gone_ends_the_command_quietly(pair, tmp_path, closed)
     )
     given = command(*arguments)
     given["env"].pop("PYTHONUNBUFFERED", None)  # what is written last is written at the end
-    done = subprocess.run(**given, **pipes, timeout=120, check=False)
+    done = subprocess.run(**given, **pipes, timeout=240, check=False)
     os.close(writing)
     assert done.returncode == 141
     assert not (done.stdout or done.stderr)

@@ -74,7 +74,7 @@ class Running:
 
     def close(self):
         self._orders.close()
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=240)
 
 
 @pytest.fixture(scope="module")

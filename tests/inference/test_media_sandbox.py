@@ -38,7 +38,7 @@ os._exit(0)
 def confined(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     program = CONFINED.format(code=code.replace("\n", "\n    "))
     command = [sys.executable, "-c", program, str(ROOT), str(folder / "inside")]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_threads_of_before_are_confined_too(tmp_path):
         "libc =",
     ).format(code="asked.put(1); print(answers.get())")
     command = [sys.executable, "-c", program, str(ROOT), str(tmp_path / "inside")]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert answer.stdout.startswith("refused\n"), answer.stderr
 
 

@@ -183,7 +183,7 @@ def test_a_segment_too_short_for_x265_has_decoding_times_of_its_own(tmp_path, fr
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert run.returncode == 0, run.stderr[-500:]
     assert len(decoded(tmp_path / "short.mp4")) == frames

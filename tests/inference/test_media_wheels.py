@@ -29,7 +29,7 @@ def libraries():
 
 def version_of(path):
     command = [sys.executable, "-c", ASK, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
     return parsed(done.stdout)
 
 

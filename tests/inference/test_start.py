@@ -30,7 +30,7 @@ def test_a_run_without_a_model_imports_neither_diffusers_nor_a_compiler(tmp_path
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=True,
     )
     assert done.stdout.split() == []

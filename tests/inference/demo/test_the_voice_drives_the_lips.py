@@ -8,6 +8,7 @@ from inference.checkpoint import DEMO_BUNDLE, load_bundle
 from inference.demo.proof import Figures, generate, judge, make_pair, summarize
 
 PAIRS, FRAMES, STEPS = (0, 2), 48, 6
+pytestmark = pytest.mark.timeout(900)  # half a minute each on two cores, minutes on busy ones
 
 
 @pytest.fixture(scope="module")
