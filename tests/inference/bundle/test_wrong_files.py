@@ -156,6 +156,7 @@ class Trap:
         return open, ("trap-was-sprung", "w")
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # torch tells before it refuses
 def test_a_pickle_that_wants_code_is_refused_with_the_code_s_name(recipe, refused, tmp_path):
     torch.save({"state_dict": Trap()}, recipe.unet)
     assert "asks to run code (io.open)" in refused(UnsafePickle)
