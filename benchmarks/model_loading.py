@@ -27,9 +27,9 @@ from benchmarks.measuring import Report, finish, parser, resident_mib
 from benchmarks.networks import OFFICIAL, TINY, Sizes
 from inference.bundle.making import Recipe, make
 from inference.checkpoint import load_bundle
+from inference.network_files import load_unet
 from inference.unet import UNetConfig
 from inference.weight_files import PIECE_BYTES
-from inference.weights import load_unet
 
 MOST_MAKING_MIB = 3 * PIECE_BYTES / 2**20  # two pieces and what Python needs for so many tensors
 MOST = 1.3  # times the weights

@@ -14,8 +14,9 @@ from inference.errors import BadManifest
 from inference.faces.finders import make_finder
 from inference.manifest import FINDER_ROLES, MANIFEST, checked, notices, read_manifest
 from inference.mask import draw_mask, load_mask
+from inference.network_files import encoder_checkpoint, unet_checkpoint, vae_checkpoint
 from inference.unet import UNetConfig, VideoUNet
-from inference.weights import Checkpoint, encoder_checkpoint, unet_checkpoint, vae_checkpoint
+from inference.weights import Checkpoint
 from inference.whisper import AudioEncoder, EncoderConfig
 
 if TYPE_CHECKING:

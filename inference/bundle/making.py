@@ -20,16 +20,15 @@ from inference.checkpoint import prove_finder
 from inference.errors import EngineFault, UnfitNumbers
 from inference.manifest import MANIFEST
 from inference.mask import load_mask
-from inference.unet import UNetConfig
-from inference.weight_files import refuse_stand_in
-from inference.weights import (
-    SHOWN,
-    Checkpoint,
+from inference.network_files import (
     encoder_checkpoint,
     official_vae_config,
     unet_checkpoint,
     vae_checkpoint,
 )
+from inference.unet import UNetConfig
+from inference.weight_files import refuse_stand_in
+from inference.weights import SHOWN, Checkpoint
 
 MB = 1_000_000
 CHUNK_BYTES = 8 << 20

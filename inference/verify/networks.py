@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from inference.diffusion import denoise, scheduler
+from inference.network_files import load_unet
 from inference.unet import UNetConfig, VideoUNet
 from inference.verify.folder import Arrays, Folder
 from inference.verify.rows import Check, Row, attempt, counted, equal, near, never_asked
-from inference.weights import load_unet
 
 CONFIG, WEIGHTS = "unet_tiny/config.json", "unet_tiny/weights.safetensors"
 PASSES, LOOPS = "unet_tiny/golden.safetensors", "unet_tiny/ddim.safetensors"

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from inference.audio import ROWS_PER_FRAME, frame_windows, log_mel, rows_heard, speech_features
+from inference.network_files import load_encoder
 from inference.verify.folder import Array, Folder
 from inference.verify.rows import Check, Row, absent, attempt, equal, near, never_asked
 from inference.weight_files import read_weights
-from inference.weights import load_encoder
 from inference.whisper import EncoderConfig
 
 CHUNKS, MEL = "audio_chunks.npz", "mel.npz"

@@ -19,8 +19,8 @@ from inference.errors import (
 from inference.faces.finders import FINDERS
 from inference.files import sha256_of
 from inference.manifest import FINDER_ROLES
+from inference.network_files import load_encoder, load_unet, load_vae
 from inference.unet import UNetConfig, VideoUNet
-from inference.weights import load_encoder, load_unet, load_vae
 from tests.inference import small
 
 

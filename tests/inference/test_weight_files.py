@@ -5,8 +5,8 @@ import torch
 
 from inference import weight_files
 from inference.bundle.tensors import HalfTensorFile
+from inference.network_files import load_unet, unet_checkpoint
 from inference.weight_files import in_pieces
-from inference.weights import load_unet, unet_checkpoint
 from tests.inference import small
 
 COUNT, SIDE = 24, 1024  # of the matrices in a file; 2 MB each in fp16
