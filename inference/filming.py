@@ -80,9 +80,17 @@ class Filming:
         assert self._writer is not None
         self._writer.__exit__(None, None, None)
         self._writer, made = None, self._made
+        segment = self._segment(made)
+        self._shelf.put(segment, made)
+        self.segments.append(segment)
+        self._number, self._first = self._number + 1, segment.until
+        self._frames = self._source_frames = 0
+
+    def _segment(self, made: Path) -> Segment:
+        """The record of the one that lies there, closed."""
         tick = self._film.time_base
         span = (self._start * tick, self._end * tick)
-        segment = Segment(
+        return Segment(
             number=self._number,
             first=self._first,
             frames=self._frames,
@@ -99,10 +107,6 @@ class Filming:
             measures=self._measures(self._number).state(),
             scout=self._scouted(self._number),
         )
-        self._shelf.put(segment, made)
-        self.segments.append(segment)
-        self._number, self._first = self._number + 1, self._first + self._frames
-        self._frames = self._source_frames = 0
 
 
 def encoding_of(options: SyncOptions) -> Encoding:
