@@ -1,5 +1,6 @@
 """The New job page: two files in parts, then one request that makes the job of them."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ from django.http import FileResponse, Http404, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -17,7 +19,7 @@ from inference.options import GUIDANCE_RANGE, STEPS_RANGE
 from jobs import submission, uploads
 from jobs.errors import JobError
 from jobs.models import Job, Upload, UploadState
-from portal.pages import media
+from portal.pages import media, refusals
 from portal.pages.entry import MemberRequest, for_member
 from portal.pages.job_forms import CONSENT_LENGTH, FilesForm, JobForm, PairForm, UploadForm
 from tenants.context import acting_for
@@ -43,7 +45,7 @@ def new_job_form(request: MemberRequest) -> HttpResponse:
         return render(request, "pages/uploads/new.html", page(request, JobForm(initial=DEFAULTS)))
     form = FilesForm(request.POST, request.FILES)
     if not form.is_valid():
-        return refused(request, form, "Choose a video and a voice, and look at the options again.")
+        return refused(request, form)
     try:
         job, _ = uploads.submit_files(
             request.tenant.tenant_id,
@@ -51,7 +53,7 @@ def new_job_form(request: MemberRequest) -> HttpResponse:
             lambda video_id, audio_id: submit(request, form, video_id, audio_id),
         )
     except JobError as refusal:
-        return refused(request, form, f"{refusal} {refusal.hint}")
+        return refused(request, form, refusal)
     return redirect("portal:job", job.id)
 
 
@@ -70,12 +72,15 @@ def page(request: MemberRequest, form: Form, refusal: str = "") -> dict[str, Any
         "guidance_range": GUIDANCE_RANGE,
         "consent_length": CONSENT_LENGTH,
         "deadline_days": submission.LONGEST_DEADLINE.days,
+        "zone": timezone.get_current_timezone_name(),
+        "form_megabytes": settings.FORM_LIMIT_BYTES >> 20,
         "has_sample": media.has_sample(),
         "use_sample": "sample" in request.GET,
     }
 
 
-def refused(request: MemberRequest, form: Form, words: str) -> HttpResponse:
+def refused(request: MemberRequest, form: Form, refusal: JobError | None = None) -> HttpResponse:
+    words = refusals.above(form, refusal)
     return render(request, "pages/uploads/new.html", page(request, form, words), status=400)
 
 
@@ -85,7 +90,7 @@ def start_upload(request: MemberRequest) -> HttpResponse:
     """Open an upload, or go on with one that this file was begun with: the parts still to send."""
     form = UploadForm(request.POST)
     if not form.is_valid():
-        return told("The upload has no name or no size.", 400)
+        return answer("invalid", "The upload has no name or no size.", 400)
     try:
         upload = opened(request.tenant.tenant_id, **form.cleaned_data)
     except JobError as refusal:
@@ -132,12 +137,16 @@ def complete_upload(request: MemberRequest, upload_id: UUID) -> HttpResponse:
 @for_member(MAY_MAKE_JOBS)
 def submit_job(request: MemberRequest) -> HttpResponse:
     form = PairForm(request.POST)
+    if wrong := form.errors.get("deadline"):
+        return answer("bad_deadline", " ".join(map(str, wrong)), 422)
     if not form.is_valid():
-        return told("The job has no video or no voice, or an option can't be read.", 400)
+        return answer(
+            "invalid", "The job has no video or no voice, or an option can't be read.", 400
+        )
     try:
         job, _ = submit(request, form, form.cleaned_data["video"], form.cleaned_data["audio"])
     except JobError as refusal:
-        return told(refusal, 422)
+        return told(refusal, 422, form.cleaned_data["deadline"])
     return JsonResponse(
         {"id": str(job.id), "url": reverse("portal:job", args=[job.id])}, status=202
     )
@@ -164,10 +173,12 @@ def submit(
         )
 
 
-def told(refusal: JobError | str, status: int) -> JsonResponse:
-    """A refusal in words; the page shows them as they are."""
-    code = getattr(refusal, "code", "invalid")
-    words = " ".join(filter(None, [str(refusal), getattr(refusal, "hint", "")]))
+def told(refusal: JobError, status: int, deadline: datetime | None = None) -> JsonResponse:
+    return answer(refusal.code, refusals.in_words(refusal, deadline), status)
+
+
+def answer(code: str, words: str, status: int) -> JsonResponse:
+    """The page shows the words as they are."""
     return JsonResponse({"code": code, "detail": words}, status=status)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chromium import until
+from tests.browser.chromium import sign_in, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 JOB = re.compile(r"/jobs/[0-9a-f-]{36}/$")
@@ -124,6 +124,44 @@ def test_a_deadline_that_cannot_be_is_marked_before_anything_is_sent(
     expect(page.locator("#wrong-deadline")).to_contain_text(words)
     expect(page.locator("#id_deadline")).to_be_focused()
     assert set(sent) == {"GET"}
+
+
+def test_a_computer_whose_clock_is_late_is_told_the_servers_time(browser: Browser, site, tmp_path):
+    noise = tmp_path / "noise.mp4"
+    noise.write_bytes(bytes(range(256)))
+    now = datetime.now().astimezone()
+    context = browser.new_context(timezone_id="Europe/Berlin")
+    page = context.new_page()
+    sign_in(page, site["address"], site["email"], site["password"])
+    page.clock.set_fixed_time(now - timedelta(days=2))
+    page.goto(f"{site['address']}/jobs/new/")
+    for kind in ("video", "audio"):
+        page.set_input_files(f"#file-{kind}", noise)
+    page.click("summary:has-text('Advanced')")
+    expect(page.locator("[data-zone]")).to_have_text("Europe/Berlin")
+    page.fill("#id_deadline", f"{now - timedelta(days=1):%Y-%m-%dT%H:%M}")
+    page.fill("#id_consent", "nobody is shown")
+    page.click("#send")
+    expect(page.locator("#wrong-deadline")).to_contain_text("by the clock here it is")
+    expect(page.locator("#id_deadline")).to_be_focused()
+    expect(page.locator("#id_consent")).to_have_value("nobody is shown")
+    context.close()
+
+
+def test_without_javascript_the_form_shows_which_files_were_chosen(
+    browser: Browser, site, tmp_path
+):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, site["address"], site["email"], site["password"])
+    page.goto(f"{site['address']}/jobs/new/")
+    for kind in ("video", "audio"):
+        field = page.locator(f"#file-{kind}")
+        assert field.evaluate("it => getComputedStyle(it).opacity") == "1"
+        box = field.bounding_box()
+        assert box and box["height"] < 60
+    expect(page.get_by_text("the two files together may have 8 MB")).to_be_visible()
+    context.close()
 
 
 def test_a_file_of_another_kind_is_refused_before_it_is_sent(page: Page, site, tmp_path):

@@ -11,12 +11,14 @@ from django.utils import timezone
 
 from jobs.models import Job, Upload
 from messaging.ids import new_id
+from portal.pages.job_forms import NO_MOMENT
 from tenants.context import acting_for
 from tenants.models import Limits
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelves")]
 START, SUBMIT, NEW = (reverse(f"portal:{n}") for n in ("start_upload", "submit_job", "new_job"))
 BODY = b"0123456789"
+PASSED = "passed already. It was read as 1 Jan 2026, 00:00 (UTC+09:00), and by the clock here it is"
 
 
 def started(browser, kind="video", **asked):
@@ -58,11 +60,49 @@ def test_a_deadline_is_meant_in_the_viewers_zone_and_refused_when_it_has_passed(
         assert Job.objects.get().deadline == local.replace(second=0, microsecond=0)
     answer = studio.browser.post(SUBMIT, asked | {"deadline": "2026-01-01T00:00"})
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_deadline")
+    assert PASSED in answer.json()["detail"]
 
 
-def test_the_page_says_whose_time_a_deadline_is_in_and_how_far_ahead_it_may_be(studio):
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "UTC"])
+def test_the_page_says_whose_time_a_deadline_is_in_and_how_far_ahead_it_may_be(studio, zone):
+    studio.browser.cookies["viewer_zone"] = zone
     page = studio.browser.get(NEW).text
-    assert 'data-days="30"' in page and "in your computer's time zone, at most 30 days" in page
+    assert 'data-days="30"' in page and "at most 30 days ahead" in page
+    assert f"in the time zone <span data-zone>{zone}</span>" in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("2026-01-01T00:00", PASSED),
+        ("2099-01-01T00:00", "A deadline is at most 30 days ahead. It was read as 1 Jan 2099"),
+        ("tomorrow", NO_MOMENT),
+        ("0001-01-01T00:00", NO_MOMENT),
+        ("9999-12-31T23:59", "A deadline is at most 30 days ahead."),
+    ],
+)
+def test_without_javascript_a_bad_deadline_is_told_beside_it_and_all_that_was_typed_stays(
+    studio, shelves, typed, words
+):
+    studio.browser.cookies["viewer_zone"] = "Asia/Tokyo"
+    files = {kind: SimpleUploadedFile(f"{kind}.mp4", BODY) for kind in ("video", "audio")}
+    asked = {"steps": "25", "guidance": "2.0", "consent_note": "J. Doe", "deadline": typed}
+    answer = studio.browser.post(NEW, files | asked)
+    assert answer.status_code == 400
+    field = answer.text.split('id="wrong-deadline"')[1].split("</p>")[0]
+    assert words in field and "hidden" not in field
+    assert f'value="{typed}"' in answer.text and '<details class="more" open>' in answer.text
+    assert 'value="25"' in answer.text and 'value="J. Doe"' in answer.text
+    assert "have to be chosen again" in answer.text and "T18:00:00Z" not in answer.text
+    assert files_in(shelves) == []
+
+
+def test_a_page_that_was_sent_before_says_so_without_naming_a_header(studio):
+    once = {"submission": str(uuid4())}
+    assert studio.browser.post(SUBMIT, pair(studio.browser) | once).status_code == 202
+    answer = studio.browser.post(SUBMIT, pair(studio.browser) | once | {"steps": "30"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    assert answer.json()["detail"].startswith("This page was sent before")
 
 
 def test_addresses_of_parts_are_of_the_pages_own_origin(studio):

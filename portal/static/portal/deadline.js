@@ -12,6 +12,8 @@ export class Deadline {
     this.input = input;
     this.days = Number(input.dataset.days);
     this.words = document.getElementById("wrong-deadline");
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (zone) document.querySelector("[data-zone]").textContent = zone;
     input.addEventListener("focus", () => this.bound());
     input.addEventListener("change", () => this.check());
     this.bound();
@@ -34,11 +36,21 @@ export class Deadline {
   /** Whether it can be sent as it is; else the field is marked and says why. */
   check() {
     const wrong = this.complaint();
+    this.mark(wrong);
+    return !wrong;
+  }
+
+  mark(wrong) {
     this.words.textContent = wrong;
     this.words.hidden = !wrong;
     this.input.setAttribute("aria-invalid", Boolean(wrong));
     this.input.closest(".field").classList.toggle("field-wrong", Boolean(wrong));
-    return !wrong;
+  }
+
+  /** What the server found wrong with it, by its own clock. */
+  refuse(words) {
+    this.mark(words);
+    this.show();
   }
 
   show() {

@@ -5,7 +5,9 @@
 const AT_ONCE = 3;
 const WAITS_MS = [500, 1500, 4000, 10000]; // before the second, third, ... try of a part
 
-export class Refused extends Error {}
+export class Refused extends Error {
+  constructor(words, code) { super(words); this.code = code; }
+}
 class Expired extends Error {}
 
 function remember(file) {
@@ -19,7 +21,7 @@ export async function post(url, fields, token) {
   });
   const answer = await response.json().catch(() => ({}));
   if (response.redirected || response.status === 401) throw new Refused("You were signed out. Sign in again; what was uploaded is kept.");
-  if (!response.ok) throw new Refused(answer.detail ?? `The server answered ${response.status}.`);
+  if (!response.ok) throw new Refused(answer.detail ?? `The server answered ${response.status}.`, answer.code);
   return answer;
 }
 

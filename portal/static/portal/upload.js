@@ -56,6 +56,7 @@ async function submit() {
     busy(false);
     status.textContent = "";
     send.querySelector("[data-label]").textContent = "Try again";
+    if (failure.code === "bad_deadline") return deadline.refuse(failure.message);
     problem(failure.message);
   }
 }
