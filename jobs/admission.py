@@ -12,12 +12,15 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.db import connection, transaction
 
 from jobs import lifecycle
 from jobs.clock import database_now
 from jobs.models import Job
 from messaging.crashpoints import crash_point
+
+log = structlog.get_logger(__name__)
 
 LATELY = timedelta(hours=1)
 # What a job that holds a lane counts at least, before it has run that long: else a tenant with many
@@ -105,6 +108,7 @@ def admit(now: datetime | None = None) -> int:
     """
     if not _try_lock():
         return 0
+    _take_back()
     places = list(islice(_places(_turns(now or database_now())), BATCH))
     jobs = _filled(places) if places else []
     if jobs:
@@ -112,6 +116,15 @@ def admit(now: datetime | None = None) -> int:
         transaction.on_commit(lambda: crash_point("admission.committed"))
         crash_point("admission.before_commit")
     return len(jobs)
+
+
+def _take_back() -> None:
+    """What a suspended tenant has in the queue and nobody has begun leaves its lane: no GPU is
+    asked for by it, and it says what it waits for. What is worked on goes on to its end."""
+    held = Job.objects.runnable().filter(tenant__suspended_at__isnull=False)
+    if jobs := list(held.select_for_update(skip_locked=True, of=("self",))[:BATCH]):
+        lifecycle.step_back(jobs)
+        log.info("lanes_taken_back", jobs=[str(job.id) for job in jobs])
 
 
 def _places(turns: list[Turn]) -> Iterator[Place]:

@@ -41,7 +41,7 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.GPU: "It is in the queue, and the next free worker takes it.",
     Reason.MODEL_LOADING: "A worker has it and loads the model first.",
     Reason.RETRY_PAUSE: "Something on our side went wrong; the next try comes after a pause.",
-    Reason.TENANT_SUSPENDED: "The account is suspended: its jobs get no turn until that is over.",
+    Reason.TENANT_SUSPENDED: "The account is suspended: no job of it is begun until that is over.",
 }
 
 
@@ -77,7 +77,7 @@ class _Seen:
         waiting = [job for job in jobs if job.state == State.QUEUED and job.lane is None]
         sent = [job for job in jobs if job.state == State.QUEUED and job.lane is not None]
         timed = [job for job in jobs if job.state != State.VALIDATING]
-        self.limits = lines.limits({job.tenant_id for job in waiting})
+        self.limits = lines.limits({job.tenant_id for job in waiting + sent})
         self.places = lines.places(waiting)
         self.pauses = lines.pauses(sent, now)
         turns = lines.turns(waiting)
@@ -98,11 +98,11 @@ class _Seen:
             return Reason.VALIDATION
         if job.state == State.PROCESSING:
             return Reason.MODEL_LOADING if job.phase == "load" else Reason.NOTHING
-        if job.lane is not None:
-            return Reason.RETRY_PAUSE if job.id in self.pauses else Reason.GPU
         room = self.limits[job.tenant_id]
         if room.suspended:
             return Reason.TENANT_SUSPENDED
+        if job.lane is not None:
+            return Reason.RETRY_PAUSE if job.id in self.pauses else Reason.GPU
         full = room.lanes.taken >= room.lanes.number
         return Reason.FREE_LANE if full else Reason.ADMISSION
 
@@ -141,10 +141,10 @@ class _Seen:
         return work.low if work else whole * (100 - job.percent) / 100
 
     def _until_begun(self, job: Job) -> Span | None:
+        limits = self.limits[job.tenant_id]
+        if limits.suspended:
+            return None
         if job.lane is None:
-            limits = self.limits[job.tenant_id]
-            if limits.suspended:
-                return None
             return forecasting.wait_for_lane(self.places.get(job.id, 1), limits.lanes, self.line)
         sent, due = job.dispatched_at or self.now, self.pauses.get(job.id)
         if due is None and not self.line.workers and self.now - sent > NOBODY:

@@ -34,7 +34,8 @@ def change_limits(tenant_id: UUID, *, by: User | str | None = None, **changes: i
 
 @transaction.atomic
 def suspend(tenant_id: UUID, *, by: User | str | None = None) -> Tenant:
-    """From now on its keys and its members are refused. Jobs that are under way finish."""
+    """From now on its keys and its members are refused, and no job of it is begun. What a worker
+    has in hand is finished."""
     tenant = Tenant.objects.select_for_update().get(id=tenant_id)
     if tenant.suspended_at is None:
         tenant.suspended_at = timezone.now()

@@ -15,8 +15,8 @@ class NotClaimable(JobError):
 
     code = "job_not_claimable"
 
-    def __init__(self, job: Any) -> None:
-        super().__init__(f"Job {job.id} {_now(job)}; only a queued job can be claimed.")
+    def __init__(self, job: Any, why: str = "only a queued job with a lane can be claimed") -> None:
+        super().__init__(f"Job {job.id} {_now(job)}; {why}.")
 
 
 class StaleAttempt(JobError):

@@ -9,7 +9,7 @@ its fence: computed twice perhaps, recorded once.
 """
 
 from jobs.lifecycle.attempts import Beat, StoredSegment, beat, claim, record_segments
-from jobs.lifecycle.dispatching import dispatch, dispatch_all
+from jobs.lifecycle.dispatching import dispatch, dispatch_all, step_back
 from jobs.lifecycle.endings import fail, finish_cancel, give_up_on, release, succeed
 from jobs.lifecycle.moving import MAX_ATTEMPTS
 from jobs.lifecycle.retrying import retry
@@ -38,5 +38,6 @@ __all__ = [
     "refuse",
     "release",
     "retry",
+    "step_back",
     "succeed",
 ]

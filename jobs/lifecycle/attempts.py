@@ -38,11 +38,15 @@ class StoredSegment:
 def claim(job_id: UUID, *, worker: str, lease: float) -> Attempt:
     """Start the next attempt at a queued job; it is the worker's for `lease` seconds.
 
-    Raises NotClaimable if it is final or in another worker's hands: acknowledge the message then.
+    Raises NotClaimable if it is final, in another worker's hands or a suspended tenant's:
+    acknowledge the message then.
     """
-    job = Job.objects.select_for_update().filter(id=job_id).first()
+    jobs = Job.objects.select_for_update(of=("self",)).select_related("tenant")
+    job = jobs.filter(id=job_id).first()
     if job is None or job.state != State.QUEUED or job.lane is None:
         raise NotClaimable(job or Job(id=job_id, state="gone"))
+    if job.tenant.suspended_at is not None:
+        raise NotClaimable(job, "its tenant is suspended")
     now = database_now()
     _begin(job, now)
     attempt = Attempt.objects.create(

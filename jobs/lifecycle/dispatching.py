@@ -29,6 +29,17 @@ def dispatch_all(jobs: Sequence[Job], *, after_seconds: float = 0) -> None:
     enqueue(*(_wake_up(job, after_seconds) for job in jobs))
 
 
+@transaction.atomic
+def step_back(jobs: Sequence[Job]) -> None:
+    """Queued jobs give their lanes back: their tenant is suspended.
+
+    The caller has their locks. A message of theirs that is on its way finds them without a lane.
+    """
+    for job in jobs:
+        job.lane = None
+    Job.objects.bulk_update(jobs, ["lane"])
+
+
 def _wake_up(job: Job, after_seconds: float) -> OutboxMessage:
     assert job.dispatched_at is not None
     ids = {"job_id": job.id, "tenant_id": job.tenant_id, "dispatch": job.dispatch_number}

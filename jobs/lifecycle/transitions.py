@@ -29,6 +29,7 @@ TRANSITIONS = (
     Move(State.VALIDATING, State.FAILED, "expire", "its deadline has passed"),
     Move(State.VALIDATING, State.CANCELED, "cancel", "at once"),
     Move(State.QUEUED, State.QUEUED, "dispatch", "it holds a lane: its message is sent, again too"),
+    Move(State.QUEUED, State.QUEUED, "step_back", "its tenant is suspended: its lane is free"),
     Move(State.QUEUED, State.PROCESSING, "claim", "it holds a lane: a new attempt, a new fence"),
     Move(State.QUEUED, State.FAILED, "give_up", "its messages died unheard for hours"),
     Move(State.QUEUED, State.FAILED, "expire", "its deadline has passed"),

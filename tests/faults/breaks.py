@@ -194,7 +194,7 @@ BREAKS = (
         "list(range(at_once))",
         (
             "tests/jobs/test_admission.py"
-            "::test_a_suspended_tenant_keeps_the_lanes_it_has_and_gets_no_more",
+            "::test_a_suspended_tenants_lanes_are_taken_back_and_given_anew",
         ),
     ),
     Break(

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -43,7 +44,7 @@ from tests.making import a_tenant, an_upload
 LEASE, MOST_WAITING = 300, 4
 FILM = b"a film"
 FACTS = RESULT | {"size_bytes": len(FILM), "sha256": hashlib.sha256(FILM).hexdigest()}
-FAULT = {"code": "engine_fault", "message": "It broke.", "retry": True}
+FAULT: dict[str, Any] = {"code": "engine_fault", "message": "It broke.", "retry": True}
 REFUSAL = {"code": "no_face", "message": "No face.", "retry": False}
 MANY = dead_letters.LEAST + 1
 
@@ -137,8 +138,8 @@ class Engine(RuleBasedStateMachine):
     def submit(self, which: int, key: str | None, has_deadline: bool) -> None:
         tenant_id = self.tenants[which].id
         video, audio = self.pairs[tenant_id]
-        told = {"deadline": self.deadline if has_deadline else None, "idempotency_key": key}
-        told |= {"options": {}, "submitted_by": "a test"}
+        told: dict[str, Any] = {"options": {}, "submitted_by": "a test", "idempotency_key": key}
+        told["deadline"] = self.deadline if has_deadline else None
         try:
             with acting_for(tenant_id):
                 job, replayed = submission.submit(video_id=video.id, audio_id=audio.id, **told)
@@ -234,6 +235,7 @@ class Engine(RuleBasedStateMachine):
     def claim(self, job: Told, worker: str) -> None:
         before = row(job)
         runnable = before.state == State.QUEUED and before.lane is not None
+        runnable = runnable and before.tenant.suspended_at is None
         try:
             with acting_for(job.tenant_id):
                 attempt = lifecycle.claim(job.id, worker=worker, lease=LEASE)
@@ -245,9 +247,9 @@ class Engine(RuleBasedStateMachine):
 
     @rule(pick=anyone, percent=st.integers(0, 100))
     def beat(self, pick: int, percent: int) -> None:
-        told = {"stage": "generate", "percent": percent, "lease": LEASE}
         with self.heard(pick) as hand:
             if hand:
+                told: dict[str, Any] = {"stage": "generate", "percent": percent, "lease": LEASE}
                 lifecycle.beat(hand.id, fence=hand.fence, **told)
 
     @rule(pick=anyone, number=numbers)
@@ -391,7 +393,7 @@ class Engine(RuleBasedStateMachine):
 
 def row(job: Told) -> Job:
     with acting_for(job.tenant_id):
-        return Job.objects.get(id=job.id)
+        return Job.objects.select_related("tenant").get(id=job.id)
 
 
 @contextmanager

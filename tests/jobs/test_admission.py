@@ -46,9 +46,13 @@ def made(number: int, *, limit: int, held: set[int], waiting: int, suspended: bo
         for _ in range(waiting):
             a_queued_job()
     if suspended:
-        with as_operator("suspend"):
-            Tenant.objects.filter(id=tenant.id).update(suspended_at=timezone.now())
+        suspend(tenant)
     return tenant
+
+
+def suspend(tenant: Tenant) -> None:
+    with as_operator("suspend"):
+        Tenant.objects.filter(id=tenant.id).update(suspended_at=timezone.now())
 
 
 def sent_to_workers() -> list[OutboxMessage]:
@@ -127,23 +131,42 @@ def test_a_lowered_limit_counts_the_jobs_in_lanes_above_it(db):
 def test_a_suspended_tenants_jobs_wait(acme):
     with acting_for(acme.id):
         a_queued_job()
-    with as_operator("suspend"):
-        Tenant.objects.filter(id=acme.id).update(suspended_at=timezone.now())
+    suspend(acme)
     assert run_admission() == 0
 
 
-def test_a_suspended_tenant_keeps_the_lanes_it_has_and_gets_no_more(acme):
+def test_a_suspended_tenants_lanes_are_taken_back_and_given_anew(acme):
+    """What a worker has in hand goes on, what nobody has begun waits for the suspension's end."""
     with acting_for(acme.id):
-        first, *_ = [a_queued_job() for _ in range(4)]
+        first, second, *_ = [a_queued_job() for _ in range(4)]
     assert run_admission() == 2
-    with as_operator("suspend"):
-        Tenant.objects.filter(id=acme.id).update(suspended_at=timezone.now())
     with acting_for(acme.id):
-        lifecycle.cancel(first.id, by="a test")
+        attempt = lifecycle.claim(first.id, worker="gpu-1", lease=300)
+    suspend(acme)
     assert run_admission() == 0
+    with acting_for(acme.id):
+        assert list(Job.objects.filter(lane__isnull=False)) == [first]
+        lifecycle.beat(attempt.id, fence=attempt.fence, stage="generate", percent=5, lease=300)
     with as_operator("let it go on"):
         Tenant.objects.filter(id=acme.id).update(suspended_at=None)
     assert run_admission() == 1
+    with acting_for(acme.id):
+        assert Job.objects.runnable().get() == second
+    assert sent_to_workers()[-1].dedup_id == f"{second.id}/2"
+
+
+def test_a_job_that_comes_back_while_its_tenant_is_suspended_leaves_its_lane(acme):
+    with acting_for(acme.id):
+        job = a_queued_job()
+    run_admission()
+    with acting_for(acme.id):
+        attempt = lifecycle.claim(job.id, worker="gpu-1", lease=300)
+    suspend(acme)
+    with acting_for(acme.id):
+        lifecycle.release(attempt.id, fence=attempt.fence)
+    assert run_admission() == 0
+    with acting_for(acme.id):
+        assert Job.objects.waiting().get() == job
 
 
 def test_a_raised_limit_opens_lanes_at_once(db):
@@ -204,7 +227,9 @@ def test_whatever_is_held_and_waits_lanes_are_filled_and_never_overfilled(db, cr
         assert run_admission() == 0
         for tenant, each, admitted in zip(tenants, crowd, room, strict=True):
             with acting_for(tenant.id):
+                held = set() if each["suspended"] else each["held"]
                 lanes = set(Job.objects.runnable().values_list("lane", flat=True))
-                assert len(lanes) == len(each["held"]) + admitted
-                assert all(lane < each["limit"] for lane in lanes - each["held"])
-                assert Job.objects.waiting().count() == each["waiting"] - admitted
+                assert len(lanes) == len(held) + admitted
+                assert all(lane < each["limit"] for lane in lanes - held)
+                jobs = each["waiting"] + len(each["held"])
+                assert Job.objects.waiting().count() == jobs - len(lanes)

@@ -11,6 +11,8 @@ from jobs.clock import database_now
 from jobs.errors import NotClaimable, StaleAttempt
 from jobs.models import Attempt, Job, Outcome, State
 from messaging.models import OutboxMessage
+from tenants import operating
+from tenants.context import acting_for, as_operator
 from tests.jobs.results import KEY, RESULT
 from tests.making import a_job, a_queued_job
 
@@ -41,10 +43,22 @@ def test_a_job_in_another_workers_hands_can_not_be_claimed(runnable):
         lifecycle.claim(runnable.id, worker="gpu-2", lease=LEASE)
 
 
-@pytest.mark.parametrize("lane", [None])
-def test_a_job_without_a_lane_can_not_be_claimed(acting, lane):
+def test_a_job_without_a_lane_can_not_be_claimed(acting):
     with pytest.raises(NotClaimable):
-        lifecycle.claim(a_queued_job(lane=lane).id, worker="gpu-1", lease=LEASE)
+        lifecycle.claim(a_queued_job(lane=None).id, worker="gpu-1", lease=LEASE)
+
+
+def test_a_job_of_a_suspended_tenant_can_not_be_claimed_until_that_is_over(acme):
+    with acting_for(acme.id):
+        job = a_queued_job(lane=0)
+    with as_operator("suspend"):
+        operating.suspend(acme.id)
+    with acting_for(acme.id), pytest.raises(NotClaimable, match="suspended"):
+        lifecycle.claim(job.id, worker="gpu-1", lease=LEASE)
+    with as_operator("resume"):
+        operating.resume(acme.id)
+    with acting_for(acme.id):
+        assert lifecycle.claim(job.id, worker="gpu-1", lease=LEASE).number == 1
 
 
 def test_a_job_that_does_not_exist_can_not_be_claimed(acting):

@@ -119,12 +119,12 @@ def test_a_pause_ends_by_the_databases_clock(acme, monkeypatch):
 
 
 def test_a_suspended_tenants_job_waits_for_that_to_end(acme):
-    running = admitted(acme)
+    let_in = admitted(acme)
     suspend(acme)
     with as_operator("a suspended tenant's own people see nothing"):
         waiting_one = a_queued_job(tenant_id=acme.id)
         assert the_wait(waiting_one).reason == Reason.TENANT_SUSPENDED
-        assert the_wait(running).reason == Reason.GPU, "what was let in goes on"
+        assert the_wait(let_in).reason == Reason.TENANT_SUSPENDED, "no worker may begin it"
 
 
 def test_an_ended_job_waits_for_nothing_and_asks_the_database_nothing(acting):
