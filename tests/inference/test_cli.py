@@ -309,7 +309,7 @@ def test_a_command_that_is_stopped_leaves_nothing(bundle, tmp_path, how):
     folder = tmp_path / "results"
     folder.mkdir()
     video = clips.film(tmp_path / "a.mp4", clips.faces(50))
-    voice = clips.sound(tmp_path / "a.wav", 30.0)
+    voice = clips.sound(tmp_path / "a.wav", 150.0)  # minutes of work
     given = command("sync", video, voice, folder / "out.mp4", "--bundle", bundle)
     heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(**given, stderr=subprocess.PIPE, preexec_fn=heard) as process:
