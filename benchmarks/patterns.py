@@ -1,6 +1,7 @@
 """A job of each kind, brought there the real way, of which a crowd is copies."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile
@@ -43,7 +44,7 @@ def make_patterns() -> Patterns:
     return Patterns(tenant.id, waiting, dispatched, ended)
 
 
-def _queued(tenant: Tenant, files: dict[str, UUID]) -> UUID:
+def _queued(tenant: Tenant, files: dict[str, Any]) -> UUID:
     with acting_for(tenant.id):
         job, _ = submission.submit(**files, options={}, submitted_by="a benchmark")
         return lifecycle.accept_probe(job.id).id

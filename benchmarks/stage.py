@@ -23,6 +23,7 @@ from psycopg import sql
 from portal import environment
 from portal.embedded.postgres import Postgres
 from tests import database
+from tests.database import leave
 
 ALIASES = ("default", "owner")
 
@@ -70,9 +71,3 @@ def stage(*, durable: bool = True) -> Iterator[Stage]:
                 yield Stage(postgres)
             finally:
                 leave()
-
-
-def leave() -> None:
-    """Close what this process holds open: a database in use can be neither copied nor dropped."""
-    connections.close_all()
-    connections["default"].close_pool()

@@ -224,7 +224,7 @@ LEADER_LOST_SECONDS = number("LEADER_LOST_SECONDS", 60, 3, 3600, whole=True)
 MESSAGING_CONTEXT = "tenants.context.as_operator"
 MESSAGING_STARTED = "jobs.metrics.serve_dispatcher"
 # The clock of the whole system: name, interval in seconds, function of the app that owns it.
-TIMERS = [
+TIMERS: list[tuple[str, float, str]] = [
     ("admission", 1, "jobs.admission.admit"),
     ("reconciler", 15, "jobs.reconciling.reconcile"),
     ("outbox-pruning", 3600, "messaging.outbox.prune"),

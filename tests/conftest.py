@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -28,7 +29,8 @@ def django_db_setup(django_test_environment, django_db_blocker, django_db_keepdb
     from tests import database
 
     with django_db_blocker.unblock(), database.server(), database.database(keep=django_db_keepdb):
-        TransactionTestCase._fixture_teardown = lambda case: database.empty()
+        case: Any = TransactionTestCase
+        case._fixture_teardown = lambda case: database.empty()
         yield
 
 

@@ -53,15 +53,19 @@ def use(postgres: Postgres) -> None:
 def database(*, keep: bool) -> Iterator[None]:
     """Migrated, empty, and what the aliases point at. keep: use the one of the last run."""
     _create(keep=keep)
+    leave()
     for alias in ("owner", "default"):
-        connections[alias].close()
         connections[alias].settings_dict["NAME"] = NAME
-    connections["default"].close_pool()
     call_command("migrate", database="owner", verbosity=0, interactive=False)
     connections["owner"].close()
     yield
+    leave()
+
+
+def leave() -> None:
+    """Close what this process holds open: a database in use can be neither copied nor dropped."""
     connections.close_all()
-    connections["default"].close_pool()
+    connections["default"].close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
 
 
 def owner(**options: Any) -> psycopg.Connection:

@@ -25,7 +25,9 @@ def a_tenant(name: str, *, jobs_at_once: int = 2, time_zone: str = "UTC") -> Ten
 
 def an_upload(kind: str = "video", *, tenant_id: UUID | None = None, **fields: Any) -> Upload:
     """A complete upload without bytes behind it."""
-    told = {
+    told: dict[str, Any] = {
+        "tenant_id": tenant_id or current_tenant(),
+        "kind": kind,
         "name": "face.mp4" if kind == "video" else "voice.wav",
         "size_bytes": 1_000_000,
         "part_bytes": PART_BYTES,
@@ -33,9 +35,7 @@ def an_upload(kind: str = "video", *, tenant_id: UUID | None = None, **fields: A
         "completed_at": timezone.now(),
         "key": f"tests/{new_id()}",
     }
-    return Upload.objects.create(
-        tenant_id=tenant_id or current_tenant(), kind=kind, **{**told, **fields}
-    )
+    return Upload.objects.create(**{**told, **fields})
 
 
 def a_job(**fields: Any) -> Job:

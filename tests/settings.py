@@ -3,9 +3,10 @@
 import fcntl
 import os
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
-_held = []  # as long as this process lives
+_held: list[IO[str]] = []  # as long as this process lives
 
 
 def free_home() -> str:

@@ -97,8 +97,8 @@ class Stub:
         if plan.get("stubborn"):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if plan.get("company"):
-            quiet = dict.fromkeys(("stdin", "stdout"), subprocess.DEVNULL)
-            subprocess.Popen(bound_sleep(600), **quiet)
+            nowhere = subprocess.DEVNULL
+            subprocess.Popen(bound_sleep(600), stdin=nowhere, stdout=nowhere)
         load(plan.get("load_seconds", 0), plan.get("load_until"))
 
     def _take(self, request: Request) -> None:

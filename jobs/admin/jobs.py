@@ -29,16 +29,15 @@ DEADLINE, UNHEARD, CANCEL = map(moment, ("deadline", "unheard_since", "cancel_re
 MOMENTS = [CREATED, QUEUED, STARTED, FINISHED, DEADLINE, UNHEARD, CANCEL]
 
 
-@admin.display(description="phase")
-def _phase(attempt: Attempt) -> str:
-    return attempt.stage or "-"
-
-
 class AttemptsInline(ReadOnlyInline):
     model = Attempt
-    fields = ["number", "worker", _phase, "percent", STARTED, LEASE, ENDED]
+    fields = ["number", "worker", "phase", "percent", STARTED, LEASE, ENDED]
     fields += ["outcome", "error_code"]
-    readonly_fields = [_phase, STARTED, LEASE, ENDED]
+    readonly_fields = ["phase", STARTED, LEASE, ENDED]
+
+    @admin.display(description="phase")
+    def phase(self, attempt: Attempt) -> str:
+        return attempt.stage or "-"
 
 
 class SegmentsInline(ReadOnlyInline):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from portal.environment import ROOT
 from tests.browser import chromium
@@ -39,6 +39,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as house:
+        assert house.stdin and house.stdout
         line = house.stdout.readline()
         if not line:
             pytest.fail(f"the product did not start:\n{logs(home)}")
@@ -61,7 +62,12 @@ def page(browser: Browser, site: dict[str, str]) -> Iterator[Page]:
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda told: told.type == "error" and complaints.append(told.text))
+
+    def hear(told: ConsoleMessage) -> None:
+        if told.type == "error":
+            complaints.append(told.text)
+
+    page.on("console", hear)
     chromium.sign_in(page, site["address"], site["email"], site["password"])
     yield page
     context.close()

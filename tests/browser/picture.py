@@ -8,12 +8,12 @@ import io
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 from tests.browser import chromium
 
 PICTURE = Path(__file__).parents[2] / "docs/pictures/portal.png"
-SIZE = {"width": 1280, "height": 860}
+SIZE: ViewportSize = {"width": 1280, "height": 860}
 LARGEST_BYTES = 300_000
 FILMS = "[...document.querySelectorAll('video')]"
 SECONDS_IN = 1.4  # somewhere in the middle of a word

@@ -87,8 +87,8 @@ class House:
 
     def doomed(self, name: str, point: str, *arguments: str, how: str = "kill") -> Process:
         """A process that kills itself at a crash point, or stops there."""
-        orders = {"VISEME_CRASH_AT": point, "VISEME_CRASH_HOW": how}
-        return self.start(name, *arguments, **BRIEF, **orders)
+        orders: dict[str, Any] = {**BRIEF, "VISEME_CRASH_AT": point, "VISEME_CRASH_HOW": how}
+        return self.start(name, *arguments, **orders)
 
     @contextmanager
     def proxy(self) -> Iterator[Proxy]:

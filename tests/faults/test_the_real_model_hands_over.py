@@ -42,9 +42,10 @@ def files(settings, tmp_path) -> tuple[bytes, bytes]:
 def submit(tenant, files):
     def submit() -> Submitted:
         video_id, audio_id = receive_files(tenant, *files)
-        ids = {"video_id": video_id, "audio_id": audio_id}
         with acting_for(tenant.id):
-            job, _ = submission.submit(**ids, options=OPTIONS, submitted_by="a test")
+            job, _ = submission.submit(
+                video_id=video_id, audio_id=audio_id, options=OPTIONS, submitted_by="a test"
+            )
         return accepted(tenant, job.id)
 
     return submit

@@ -48,8 +48,16 @@ LIBRARIES = (
     "uuid_utils.compat",
 )
 
-OURS = ("jobs.worker", "jobs.probing", "jobs.previews", "jobs.sweeping", "jobs.dead_letters")
-OURS += ("jobs.admission", "jobs.reconciling", "messaging.dispatcher")
+OURS = (
+    "jobs.worker",
+    "jobs.probing",
+    "jobs.previews",
+    "jobs.sweeping",
+    "jobs.dead_letters",
+    "jobs.admission",
+    "jobs.reconciling",
+    "messaging.dispatcher",
+)
 FROM_SETTINGS = ("jobs.actors", "portal.worker")
 SETTINGS = ("portal.settings", "tests.faults.settings")
 
@@ -68,16 +76,18 @@ def read_settings() -> None:
     for module in SETTINGS:
         importlib.reload(sys.modules[module])
     settings._wrapped = Settings(SETTINGS[-1])
-    connections._settings = None  # what Django has read of DATABASES by itself
-    connections.__dict__.pop("settings", None)
+    handler: Any = connections
+    handler._settings = None  # what Django has read of DATABASES by itself
+    handler.__dict__.pop("settings", None)
     for alias in settings.DATABASES:
-        if hasattr(connections._connections, alias):
+        if hasattr(handler._connections, alias):
             del connections[alias]
 
 
 def serve() -> dict[str, Any] | None:
     """Answer requests until the input ends; in a new child, what it has to become."""
-    for line in sys.stdin.buffer.raw:  # nothing read ahead: a child must not inherit requests
+    requests: Any = sys.stdin.buffer
+    for line in requests.raw:  # nothing read ahead: a child must not inherit requests
         request = json.loads(line)
         if "poll" in request:
             _say({"status": _status(request["poll"])})

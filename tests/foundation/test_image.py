@@ -12,7 +12,9 @@ TEXT = (ROOT / "Dockerfile").read_text()
 
 def stage(name: str) -> str:
     """From its FROM line to the next stage's."""
-    return re.search(rf"^FROM \S+ AS {name}\n.*?(?=^FROM |\Z)", TEXT, flags=re.M | re.S)[0]
+    found = re.search(rf"^FROM \S+ AS {name}\n.*?(?=^FROM |\Z)", TEXT, flags=re.M | re.S)
+    assert found
+    return found[0]
 
 
 def copied(*stages: str) -> set[str]:

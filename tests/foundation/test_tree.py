@@ -25,6 +25,15 @@ def test_imports_run_one_way():
     assert done.returncode == 0, done.stdout[-3000:]
 
 
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("asked", ["mypy .", "ruff check .", "ruff format --check ."])
+def test_types_and_style_hold_in_the_whole_tree(asked):
+    tool, *arguments = asked.split()
+    command = [Path(sys.executable).with_name(tool), *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+
+
 def test_no_tracked_file_names_a_path_or_an_index_of_one_machine():
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")

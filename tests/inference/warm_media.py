@@ -109,7 +109,7 @@ def mother(root: str, ours: int) -> None:
     from inference.media import child, sandbox
 
     child.load_everything()
-    child.load_everything = lambda: None  # type: ignore[method-assign]
+    child.load_everything = lambda: None
     gc.freeze()
     mine = os.getpid()
     orders = socket.socket(fileno=ours)

@@ -25,11 +25,12 @@ def job(acting) -> Job:
 
 
 def newest() -> OutboxMessage:
-    return OutboxMessage.objects.order_by("id").last()
+    return OutboxMessage.objects.latest("id")
 
 
 def pause(message: OutboxMessage) -> float:
     """Seconds from now until it is sent."""
+    assert message.not_before
     return (message.not_before - database_now()).total_seconds()
 
 
@@ -78,7 +79,7 @@ def test_many_messages_that_die_within_minutes_end_nothing(job):
 
 
 def test_an_end_by_dead_letters_rings_an_alarm(job, django_capture_on_commit_callbacks):
-    def counted() -> list[float]:
+    def counted() -> list[float | None]:
         names = ("viseme_dead_letters_total", "viseme_dead_lettered_jobs_total")
         return [REGISTRY.get_sample_value(name) for name in names]
 

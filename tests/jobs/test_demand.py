@@ -66,10 +66,9 @@ def scaler(transactional_db) -> Iterator[psycopg.Connection]:
     with server.connect() as admin:
         admin.execute("CREATE ROLE keda LOGIN PASSWORD 'of-the-scaler' IN ROLE viseme_scaler")
         address = server.address("postgres", database.NAME)
-        told = psycopg.conninfo.conninfo_to_dict(address)
-        told.update(user="keda", password="of-the-scaler")
+        keda = psycopg.conninfo.make_conninfo(address, user="keda", password="of-the-scaler")
         try:
-            with psycopg.connect(**told, autocommit=True) as connected:
+            with psycopg.connect(keda, autocommit=True) as connected:
                 yield connected
         finally:
             admin.execute("DROP ROLE keda")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -28,7 +29,7 @@ def order_of_admission() -> list[str]:
         before = set(OutboxMessage.objects.values_list("id", flat=True))
         admit()
         sent = OutboxMessage.objects.exclude(id__in=before).order_by("id")
-        names = dict(Tenant.objects.values_list("id", "name"))
+        names: dict[Any, str] = dict(Tenant.objects.values_list("id", "name"))
         return [names[message.tenant_id] for message in sent]
 
 
@@ -171,7 +172,7 @@ def rows_looked_at() -> int:
     with database.owner() as owner:
         owner.execute("VACUUM ANALYZE jobs_job")
     now = database_now()
-    told = {"now": now, "since": now - admission.LATELY, "a_video": A_VIDEO_SECONDS}
+    told: dict[str, Any] = {"now": now, "since": now - admission.LATELY, "a_video": A_VIDEO_SECONDS}
     with as_operator("explain a turn"), connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {admission.TURNS}", told)
         return rows_of("jobs_job", cursor.fetchone()[0][0]["Plan"])

@@ -1,6 +1,7 @@
 """Whatever workers, tenants and clocks do in whatever order: a job ends once and is billed once."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -27,9 +28,10 @@ LONG = settings(
 CHANGES = {(move.before, move.after) for move in TRANSITIONS if move.before != move.after}
 
 
-def play(how: settings) -> tuple[Counter, Counter]:
+def play(how: settings) -> tuple[Counter[Any], Counter[str]]:
     """All changes of state that the stories came by, and how their attempts ended."""
-    moves, outcomes = Counter(), Counter()
+    moves: Counter[Any] = Counter()
+    outcomes: Counter[str] = Counter()
 
     class Counted(Engine):
         def teardown(self) -> None:

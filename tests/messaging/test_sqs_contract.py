@@ -66,11 +66,12 @@ def moto_address() -> Iterator[str]:
 
 @pytest.fixture(params=["strict", "moto", *(["aws"] if real_region() else [])])
 def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made: World = {
+    ways: dict[str, Callable[[], World]] = {
         "strict": Strict,
         "moto": lambda: Moto(request.getfixturevalue("moto_address"), monkeypatch),
         "aws": real_queues,
-    }[request.param]()
+    }
+    made = ways[request.param]()
     yield made
     made.close()
 

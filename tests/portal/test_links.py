@@ -1,5 +1,7 @@
 """Links to the storage are signed while no transaction is open: S3's credentials may be a call."""
 
+from typing import Any
+
 import pytest
 from django.urls import reverse
 
@@ -15,7 +17,7 @@ def signed(monkeypatch) -> list[str]:
     names = []
     sign = downloads.link
 
-    def signing(key: str, name: str, *more: object, **told: object) -> str:
+    def signing(key: str, name: str, *more: Any, **told: Any) -> str:
         assert current() is None, f"signed {name} inside a transaction"
         names.append(name)
         return sign(key, name, *more, **told)

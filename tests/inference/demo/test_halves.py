@@ -8,7 +8,7 @@ from inference.demo.training.halves import HALVES, Meeting
 
 def convolution(gradient: float) -> nn.Conv2d:
     """Weights, and so their gradients, lie in memory as they do in training."""
-    network = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+    network = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     (network(torch.full((1, 3, 5, 5), gradient)).sum()).backward()
     return network
 

@@ -31,7 +31,8 @@ QUICK: Mapping[str, tuple[Any, ...]] = {
     "match": (True, False),
 }  # fmt: skip
 
-WHOLE = QUICK | {
+WHOLE = {
+    **QUICK,
     "frames": (*QUICK["frames"], 300),
     "size": (*QUICK["size"], (931, 501), (1080, 1920), (3840, 2160)),
 }

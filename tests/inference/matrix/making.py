@@ -25,7 +25,7 @@ BITS = 10
 PLACEMENT = np.array([[0.35, 0, 48 - 128 * 0.35], [0, 0.40, 52 - 130 * 0.40]])
 MATCHED = (slice(30, 112), slice(2, 94))
 PLAIN = (slice(-8, 118), slice(-2, 98))
-MATRICES = {
+MATRICES: dict[str, dict[str, Any]] = {
     "bt601": {"colorspace": 6, "color_primaries": 6, "color_trc": 6, "color_range": 1},
     "bt709": {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": 1},
     "full": {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": 2},

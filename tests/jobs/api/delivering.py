@@ -1,6 +1,7 @@
 """A job brought to its end without a worker: the result is these bytes."""
 
 from pathlib import Path
+from uuid import UUID
 
 from jobs import admission, lifecycle, storage
 from jobs.models import Attempt
@@ -10,8 +11,9 @@ from tests.jobs.results import RESULT
 BYTES = bytes(range(256)) * 40
 
 
-def claimed(studio, job_id: str) -> Attempt:
+def claimed(studio, job_id: UUID | str) -> Attempt:
     """The job as a worker has it."""
+    job_id = UUID(str(job_id))
     with acting_for(studio.tenant.id):
         lifecycle.accept_probe(job_id)
     with as_operator("admission"):

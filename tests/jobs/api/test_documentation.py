@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from inference import errors as engine
 from jobs import errors
@@ -24,7 +25,7 @@ INSIDE = {
 }
 
 
-def codes_of(base: type[Exception]) -> Iterator[str]:
+def codes_of(base: Any) -> Iterator[str]:
     yield base.code
     for below in base.__subclasses__():
         yield from codes_of(below)

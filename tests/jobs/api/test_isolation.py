@@ -1,6 +1,7 @@
 """Another tenant's thing and a thing that never was: the same bytes, from every address."""
 
 import json
+from typing import Any
 
 import pytest
 from django.urls import get_resolver
@@ -24,10 +25,10 @@ BY_TOKEN = {"file", "part"}  # a signed link is the permission; tests/jobs/api/t
 
 
 def routes_with_an_id() -> set[str]:
-    named = get_resolver().reverse_dict.items()
+    named: Any = get_resolver().reverse_dict
     return {
         name
-        for name, (forms, *_) in named
+        for name, (forms, *_) in named.items()
         if isinstance(name, str) and any(arguments for _, arguments in forms)
     }
 
