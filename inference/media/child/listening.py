@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.stream import Discard
 
 from inference.media import wire
-from inference.media.child import coding, opening
+from inference.media.child import coding, opening, promises
 from inference.media.child.beginning import beginning, delay
 from inference.media.child.refusals import Refused
 from inference.media.limits import MediaLimits
@@ -29,6 +29,8 @@ PRIMING_PACKETS = 32
 # These count time from a zero of their own, so a track that begins later does so on purpose.
 ZERO_BASED = {"mov", "matroska"}
 
+NO_NUMBERS = "The sound has samples that are no numbers, or infinite: nothing can play them."
+
 Packets = Callable[[], Iterator[av.Packet]]
 Form = tuple[str, str, int]  # sample format, layout, samples a second
 
@@ -36,9 +38,9 @@ Form = tuple[str, str, int]  # sample format, layout, samples a second
 def sound(request: dict[str, Any], limits: MediaLimits) -> None:
     fd = request["source"]
     with _opened(fd) as (container, stream):
-        Listener(stream, limits, begins(container, fd), lambda: _packets(fd)).listen(
-            container.demux(stream)
-        )
+        listener = Listener(stream, limits, begins(container, fd), lambda: _packets(fd))
+        listener.promised = promises.promised_seconds(fd, container)
+        listener.listen(container.demux(stream))
 
 
 @contextlib.contextmanager
@@ -68,7 +70,12 @@ def begins(container: InputContainer, fd: int) -> Fraction | None:
 
 class Listener:
     """Decodes a sound stream once. Positions are samples at the stream's own rate, from where the
-    file begins; where the stream begins later or has a gap, silence is put."""
+    file begins; where the stream begins later or has a gap, silence is put.
+
+    promised: seconds that the file says it has, 0 where it doesn't say.
+    """
+
+    promised = Fraction(0)
 
     def __init__(
         self, stream: av.AudioStream, limits: MediaLimits, begins: Fraction | None, again: Packets
@@ -100,6 +107,7 @@ class Listener:
             raise Refused("damaged_media", "The file's sound can't be decoded.")
         for frame in self._alike.rest():
             self._take(frame)
+        promises.check_kept(self.promised, Fraction(self.position, self.rate))
         self._finish(self.track)
 
     def _hear(self, frame: av.AudioFrame, told: Fraction | None) -> None:
@@ -248,7 +256,7 @@ class EncodedTrack:
         self.config = bytes(self._encoder.extradata or b"")
 
     def frame(self, frame: av.AudioFrame) -> None:
-        self._send(self._encoder.encode(frame))
+        self._send(self._encoded(frame))
 
     def packets(self, given: Iterable[tuple[av.Packet, int]], end: int) -> None:
         """Coded anew from the samples."""
@@ -259,8 +267,14 @@ class EncodedTrack:
             self._sender.put(time, coding.AAC_SAMPLES, bytes(packet))
 
     def finish(self, end: Fraction) -> None:
-        self._send(self._encoder.encode(None))
+        self._send(self._encoded(None))
         self._sender.finish(round(end * self.sample_rate))
+
+    def _encoded(self, frame: av.AudioFrame | None) -> list[av.Packet]:
+        try:
+            return self._encoder.encode(frame)
+        except av.error.ArgumentError as error:  # all else about a frame was made to fit
+            raise Refused("damaged_media", NO_NUMBERS) from error
 
 
 Track = CopiedTrack | EncodedTrack

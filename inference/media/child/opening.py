@@ -80,6 +80,8 @@ def _unreadable(fd: int, error: Exception) -> Refused:
     start = os.pread(fd, 16, 0)
     if isinstance(error, av.error.MemoryError):
         return Refused("media_too_large", "Opening this file takes more memory than is allowed.")
+    if isinstance(error, av.error.EOFError):
+        return Refused("damaged_media", "The file is cut short: it ends before it has begun.")
     known = any(start[offset:].startswith(value) for offset, value in SIGNATURES)
     # Invalid argument is what FFmpeg answers for a format that is not on the list.
     if known and not isinstance(error, av.error.ArgumentError):
