@@ -2,7 +2,7 @@
 
 moto, which serves the embedded default, takes stale receipts, forgets a deduplication id with its
 message and lets a long poll sleep while a group frees: it hides the very mistakes that lose a job.
-`tests/messaging/test_sqs_contract.py` holds this server, moto's and, where credentials are given,
+`tests/messaging/contract` holds this server, moto's and, where credentials are given,
 the real one to the same sentences.
 
     python -m tests.strict_sqs PORT
