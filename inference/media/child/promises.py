@@ -35,7 +35,7 @@ def promised_seconds(fd: int, container: InputContainer) -> Fraction:
     exact = family in ("flac", "aiff") or (family == "mp3" and _is_counted(fd))
     if not exact or not stream.duration or stream.duration < 0:
         return Fraction(0)
-    return stream.duration * Fraction(stream.time_base)
+    return stream.duration * Fraction(stream.time_base or 0)
 
 
 def check_kept(promised: Fraction, lasted: Fraction) -> None:

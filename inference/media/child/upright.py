@@ -6,6 +6,7 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation
 
+from inference.media.child.orientation import Orientation
 from inference.media.info import ColorTags
 from inference.media.pictures import Box, Plane, PlaneLayout
 
@@ -14,10 +15,11 @@ FULL_RANGE, RGB_MATRIX, BT709, LIMITED_RANGE = 2, 0, 1, 1
 
 @dataclass(frozen=True)
 class Upright:
-    """How frames become upright planes. Sizes are those after `turns` quarter turns to the left.
+    """How frames become upright planes. Sizes are those after `turns` quarter turns to the left,
+    which a `mirrored` film makes after its left and right have changed places.
 
     Where chroma is halved an odd side gains a column or a row, an edge of the picture repeated:
-    before the turn, at the right and at the bottom, so that chroma stays over its luma.
+    before all that, at the right and at the bottom, so that chroma stays over its luma.
     source_box: where the source's own pixels lie.
     """
 
@@ -27,19 +29,24 @@ class Upright:
     layout: PlaneLayout
     tags: ColorTags
     source_box: Box
+    mirrored: bool = False
 
     @classmethod
     def of(cls, frame: av.VideoFrame) -> "Upright":
-        turns = round(frame.rotation / 90) % 4
+        orientation = Orientation.of(frame)
+        turns, mirrored = orientation.turns, orientation.mirrored
         layout = _layout(frame, turns)
         columns = frame.width % 2 if layout.shift_x else 0
         rows = frame.height % 2 if layout.shift_y else 0
         order = -1 if turns % 2 else 1
         width, height = (frame.width, frame.height)[::order]
-        left, top = ((0, 0), (0, columns), (columns, rows), (rows, 0))[turns]
+        # The mirror takes gained columns to the left; the turn carries all that round.
+        before, after = (columns, 0) if mirrored else (0, columns)
+        left, top = ((before, 0), (0, after), (after, rows), (rows, before))[turns]
         more = (columns, rows)[::order]
         box = Box(left, top, left + width, top + height)
-        return cls(width + more[0], height + more[1], turns, layout, tags_of(frame), box)
+        size = width + more[0], height + more[1]
+        return cls(*size, turns, layout, tags_of(frame), box, mirrored)
 
     @property
     def frame_bytes(self) -> int:
@@ -58,6 +65,8 @@ class Upright:
         ]
         if gained != [(0, 0), (0, 0)]:
             planes[0] = np.pad(planes[0], gained, mode="edge")
+        if self.mirrored:
+            planes = [np.fliplr(plane) for plane in planes]
         return [np.ascontiguousarray(np.rot90(plane, self.turns)) for plane in planes]
 
     @property
