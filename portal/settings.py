@@ -47,7 +47,7 @@ INSTALLED_APPS = [
     "tenants",
     "billing",
     "jobs",
-    "portal",
+    "portal",  # before what its templates dress: the admin's pages and allauth's
     "portal.apps.OperationsConfig",  # django.contrib.admin with a site of ours
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -92,9 +92,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        # Before the apps' own: the portal's templates dress allauth's pages.
-        "DIRS": [BASE_DIR / "portal" / "templates"],
-        "APP_DIRS": True,
+        "APP_DIRS": True,  # in the order of INSTALLED_APPS
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",

@@ -17,7 +17,7 @@ class AttemptAdmin(ReadOnlyAdmin):
     @admin.display(description="took", ordering="processing_seconds")
     def took(self, attempt: Attempt) -> str:
         seconds = attempt.processing_seconds
-        return "-" if seconds is None else f"{seconds:.1f} s"
+        return "-" if seconds is None else f"{seconds:.1f}\N{NO-BREAK SPACE}s"
 
 
 @admin.register(Upload)
