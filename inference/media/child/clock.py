@@ -5,6 +5,8 @@ from fractions import Fraction
 
 FINEST_TICK = 10_000  # a second has at least so many
 NEVER = -1
+# A clock that is set back by more was set anew; by less, it is a picture that comes too late.
+LONGEST_SLIP_SECONDS = Fraction(1, 2)
 
 
 def ticks(rate: Fraction) -> tuple[Fraction, int]:
@@ -18,16 +20,24 @@ class Clock:
 
     A time that is a whole number of frames up to the rounding of the container (a millisecond in
     Matroska) becomes exactly that; any other is kept, so variable rates stay as they are.
+
+    A clock that is set anew on the way, as where files were put one behind the other, goes on
+    instead: its first picture follows the one before it after a usual frame. longest: seconds that
+    a picture can be shown, if the container's clock is one that jumps forwards by mistake as well.
     """
 
-    def __init__(self, rate: Fraction, source_tick: Fraction) -> None:
-        self.rate = rate
+    def __init__(
+        self, rate: Fraction, source_tick: Fraction, longest: Fraction | None = None
+    ) -> None:
+        self.rate, self._longest = rate, longest
         self._source_tick = source_tick
         self.time_base, self.frame = ticks(rate)  # `frame`: ticks of a usual frame
         # Eight bytes a frame: a film may last for hours.
         self._starts = array("q")
         self._latest = NEVER
-        self._origin: int | None = None
+        # The last two ways in which the clock was set, the one in force first: a timestamp, and the
+        # tick that it means. A single wrong timestamp doesn't lead away from the clock for good.
+        self._settings: list[tuple[int, int]] = []
         self._last_lasts = self.frame
 
     def note(self, stamp: int | None, lasts: int | None = None) -> bool:
@@ -43,10 +53,23 @@ class Clock:
         return True
 
     def _start(self, stamp: int | None) -> int:
+        following = 0 if self._latest == NEVER else self._latest + self.frame
         if stamp is None:
-            return 0 if self._latest == NEVER else self._latest + self.frame
-        self._origin = stamp if self._origin is None else self._origin
-        return self._tick(stamp - self._origin)
+            return following
+        starts = [tick + self._tick(stamp - told) for told, tick in self._settings]
+        if len(starts) == 2 and starts[1] == following != starts[0]:
+            self._settings.reverse()
+            return following
+        if starts and not self._is_set_anew(starts[0]):
+            return starts[0]
+        self._settings = [(stamp, following), *self._settings[:1]]
+        return following
+
+    def _is_set_anew(self, start: int) -> bool:
+        later = (start - self._latest) * self.time_base
+        return later < -LONGEST_SLIP_SECONDS or (
+            self._longest is not None and later > self._longest
+        )
 
     def _tick(self, source_ticks: int) -> int:
         time = source_ticks * self._source_tick

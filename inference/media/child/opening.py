@@ -17,6 +17,9 @@ from inference.media.limits import MediaLimits
 READ_BYTES = 1 << 18
 DECODER_THREADS = 4
 MOST_GUESSED = 240  # frames a second, of a rate that nothing measures
+# Made to be cut and put together as streams: their clocks may start over anywhere, and their length
+# is the distance of the last timestamp from the first.
+STREAMED = {"mpegts", "mpeg"}
 NOT_MEDIA = "This is not a video or sound file of a kind that can be read."
 
 
@@ -136,6 +139,10 @@ def check_seconds(seconds: Fraction, limits: MediaLimits) -> None:
             f"The file lasts {float(seconds):.0f} seconds;"
             f" at most {limits.max_seconds} are allowed.",
         )
+
+
+def is_streamed(container: InputContainer) -> bool:
+    return container.format.name in STREAMED
 
 
 def frame_rate(stream: av.VideoStream) -> Fraction:

@@ -16,6 +16,7 @@ from inference.media.limits import MediaLimits
 
 REPLY = 1
 CONTAINERS = {"mov": "mp4", "matroska": "webm"}
+LONGEST_STEP_SECONDS = 60  # as in watching
 WEBM_CODECS = {"vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1"}
 
 
@@ -36,6 +37,8 @@ def describe(fd: int, limits: MediaLimits) -> MediaInfo:
         if video is None and audio is None:
             raise Refused("unsupported_media", opening.NOT_MEDIA)
         duration = _duration(container, [stream for stream in (video, audio) if stream])
+        if duration > limits.max_seconds and opening.is_streamed(container):
+            duration = _played(container, video or audio)
         opening.check_seconds(duration, limits)
         sound = _optional(bearable, lambda: _sound(fd)) if audio else None
         name = _container_name(container, video)
@@ -124,6 +127,18 @@ def _duration(container: InputContainer, streams: list[Any]) -> Fraction:
     if not ends:
         raise Refused("damaged_media", "The file has no content.")
     return max(ends)
+
+
+def _played(container: InputContainer, stream: Any) -> Fraction:
+    """Seconds of a stream whose clock starts over on the way: the sum of its believable steps."""
+    seconds, before, base = Fraction(0), None, Fraction(stream.time_base)
+    for packet in container.demux(stream):
+        if packet.dts is None:
+            continue
+        step = (packet.dts - (packet.dts if before is None else before)) * base
+        believed = 0 <= step <= LONGEST_STEP_SECONDS
+        seconds, before = seconds + (step if believed else 0), packet.dts
+    return seconds
 
 
 def _container_name(container: InputContainer, video: Any) -> str:

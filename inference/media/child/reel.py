@@ -22,6 +22,8 @@ STRETCH_BYTES = 96 * MEBIBYTE
 MIN_STRETCH, MAX_STRETCH = 8, 64
 # How far before a stretch the second try at a seek begins: open groups of pictures reach back.
 SECOND_TRY_FRAMES = 300
+# Of an index, enough to know the usual step by.
+MOST_ENTRIES, LEAST_STEPS = 5000, 8
 
 Load = Callable[[], list[Plane]]
 
@@ -110,8 +112,24 @@ def _taken(stretch: Callable[[], dict[int, list[Plane]]], number: int) -> list[P
 
 
 def usual_rate(stream: av.VideoStream) -> Fraction:
-    """Frames a second: the rate that all timestamps fit, unless the average contradicts it."""
+    """Frames a second: the rate that all timestamps fit, unless the average contradicts it; that of
+    most frames where a few are shown for so long that the average tells nothing of the rest."""
     average, guessed = opening.frame_rate(stream), stream.guessed_rate
+    common = _common_rate(stream)
+    if common > 2 * average:
+        average = common
     if guessed and abs(Fraction(guessed) / average - 1) < Fraction(2, 100):
         average = Fraction(guessed)
     return average.limit_denominator(1001)
+
+
+def _common_rate(stream: av.VideoStream) -> Fraction:
+    """By the middle one of the steps in the file's index, 0 where it has none of all frames."""
+    entries = itertools.islice(stream.index_entries, MOST_ENTRIES)
+    times = sorted(entry.timestamp for entry in entries)
+    steps = sorted(b - a for a, b in itertools.pairwise(times) if b > a)
+    if len(steps) < LEAST_STEPS or stream.frames > len(stream.index_entries):
+        return Fraction(0)
+    return min(
+        1 / (steps[len(steps) // 2] * Fraction(stream.time_base)), Fraction(opening.MOST_GUESSED)
+    )

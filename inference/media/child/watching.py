@@ -25,6 +25,8 @@ from inference.media.pictures import Plane
 from inference.media.timeline import Retimed, Showing, Slot, Strip, showings
 
 REPLY = 1
+# A longer step of a stream's clock is a mistake, as it is for sound (listening).
+LONGEST_STEP_SECONDS = Fraction(60)
 NO_PICTURE = "The file's picture can't be decoded."
 
 
@@ -131,7 +133,9 @@ class Projector:
             stream = opening.video_stream(container, limits)
             first = _first(container.decode(stream))
             self.shape, self.grading = Upright.of(first), grading_of(first)
-            clock = Clock(usual_rate(stream), Fraction(stream.time_base))
+            streamed = opening.is_streamed(container)
+            longest = LONGEST_STEP_SECONDS if streamed else None
+            clock = Clock(usual_rate(stream), Fraction(stream.time_base), longest)
             self.aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
             self.promised = promised_seconds(container, stream)
             told = stamp(first)
@@ -140,7 +144,8 @@ class Projector:
         self.rate = program.frame_rate or clock.rate
         self.time_base, self.usual = ticks(self.rate)
         self.begin = round(late / clock.time_base)
-        self.strip: Strip[Shot] | Retimed[Shot] = FilmStrip(reel, clock, self.shape, self.promised)
+        certain = Fraction(0) if streamed else self.promised
+        self.strip: Strip[Shot] | Retimed[Shot] = FilmStrip(reel, clock, self.shape, certain)
         if program.frame_rate:
             ratio = clock.time_base * self.rate
             self.strip = Retimed(self.strip, self.usual, ratio, self.begin)
