@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from jobs.lifecycle import TRANSITIONS
 from jobs.models import Outcome
-from tests.jobs.interleaving import Engine
+from tests.jobs.interleaving.engine import Engine
 
 # No shrinking in the daily run: a story of forty lines can be read as it is.
 DAILY = settings(
