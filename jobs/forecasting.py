@@ -7,11 +7,10 @@ The functions of jobs/migrations/0005 give quantiles over the last fifty success
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from django.db import connection
-
-from jobs.models import Job
 
 KNOWN_AT_LEAST = 5  # fewer successes of a kind say nothing of the next
 
@@ -44,6 +43,17 @@ class Lanes:
     taken: int
 
 
+class Work(Protocol):
+    """What is asked of a job, or of as much of one as is read of a long line."""
+
+    id: UUID
+    tenant_id: UUID
+    options: Any
+    percent: int
+    video_id: UUID
+    audio_id: UUID
+
+
 @dataclass(frozen=True)
 class Finish:
     earliest: datetime
@@ -53,11 +63,17 @@ class Finish:
         return Finish(max(self.earliest, moment), max(self.latest, moment))
 
 
-def kind_of(job: Job) -> Kind:
+def kind_of(job: Work) -> Kind:
     return str(job.options.get("steps", "")), job.options.get("speed", "exact")
 
 
-def output_seconds(job: Job, video: float | None, audio: float | None) -> float | None:
+def uploads_that_tell(job: Work) -> list[UUID]:
+    """Those whose lengths output_seconds() needs."""
+    told = {"video": [job.video_id], "cut": [job.video_id, job.audio_id]}
+    return told.get(job.options.get("length", "audio"), [job.audio_id])
+
+
+def output_seconds(job: Work, video: float | None, audio: float | None) -> float | None:
     """How long the result will be, by the option `length`; None while it isn't known."""
     length = job.options.get("length", "audio")
     if length == "video":

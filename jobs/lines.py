@@ -1,16 +1,19 @@
 """The lines in which jobs stand, as the database knows them: each function is one query, or none
 where there is nobody to ask for. Inside acting_for() or as_operator()."""
 
-from collections.abc import Sequence
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, F, OuterRef, Subquery
 
-from jobs.forecasting import Lanes
-from jobs.models import Job, State, Upload
+from jobs.forecasting import Lanes, Work, uploads_that_tell
+from jobs.models import Job, Upload
 from messaging.models import OutboxMessage
 from tenants.models import Limits
 
@@ -26,7 +29,28 @@ SELECT id, place FROM (
 
 # So many of a line are looked at one by one; a forecast behind them is no better for the rest.
 LOOKED_AT = 1000
-LOOKED_AT_FOR = ("tenant_id", "state", "lane", "percent", "options", "video_id", "audio_id")
+# Of each tenant so many, in the order of their turns: first those with a lane.
+TURNS = """
+SELECT job.id, job.tenant_id, job.options, job.percent, job.video_id, job.audio_id
+FROM unnest(%s::uuid[], %s::int[]) AS room (tenant_id, jobs)
+CROSS JOIN LATERAL (
+    SELECT * FROM jobs_job WHERE tenant_id = room.tenant_id
+        AND state IN ('queued', 'processing') AND cancel_requested_at IS NULL
+    ORDER BY lane NULLS LAST, priority DESC, queued_at, id LIMIT room.jobs
+) job
+"""
+
+
+@dataclass
+class Turn:
+    """A job in a line, as far as its work can be told by it (forecasting.Work)."""
+
+    id: UUID
+    tenant_id: UUID
+    options: Mapping[str, Any]
+    percent: int
+    video_id: UUID
+    audio_id: UUID
 
 
 @dataclass(frozen=True)
@@ -60,17 +84,22 @@ def places(waiting: Sequence[Job]) -> dict[UUID, int]:
         return dict(cursor.fetchall())
 
 
-def turns(waiting: Sequence[Job]) -> list[Job]:
-    """All that have a turn of the tenants of these, in its order: first those with a lane."""
+def turns(
+    waiting: Sequence[Job], rooms: Mapping[UUID, Room], places: Mapping[UUID, int]
+) -> list[Turn]:
+    """These and all that have a turn of their tenants before them, in its order."""
     if not waiting:
         return []
-    rows = Job.objects.filter(
-        tenant_id__in={job.tenant_id for job in waiting},
-        state__in=(State.QUEUED, State.PROCESSING),
-        cancel_requested_at=None,
-    )
-    order = (F("lane").asc(nulls_last=True), "-priority", "queued_at", "id")
-    return list(rows.only(*LOOKED_AT_FOR).order_by(*order)[:LOOKED_AT])
+    last: dict[UUID, int] = defaultdict(int)
+    for job in waiting:
+        last[job.tenant_id] = max(last[job.tenant_id], places.get(job.id, 1))
+    most = [min(rooms[tenant].lanes.taken + place, LOOKED_AT) for tenant, place in last.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(TURNS, [list(last), most])
+        rows = cursor.fetchall()
+    return [
+        Turn(job_id, tenant, json.loads(options), *rest) for job_id, tenant, options, *rest in rows
+    ]
 
 
 def pauses(sent: Sequence[Job], now: datetime) -> dict[UUID, datetime]:
@@ -84,8 +113,8 @@ def pauses(sent: Sequence[Job], now: datetime) -> dict[UUID, datetime]:
     return {named[dedup]: due for dedup, due in pairs if dedup and due}
 
 
-def lengths(jobs: Sequence[Job]) -> dict[UUID, float]:
+def lengths(jobs: Sequence[Work]) -> dict[UUID, float]:
     """Seconds, by upload, as the probe saw them."""
-    uploads = {upload for job in jobs for upload in (job.video_id, job.audio_id)}
+    uploads = {upload for job in jobs for upload in uploads_that_tell(job)}
     found = Upload.objects.filter(id__in=uploads, media_info__duration_seconds__isnull=False)
     return dict(found.values_list("id", "media_info__duration_seconds"))

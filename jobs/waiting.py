@@ -11,7 +11,7 @@ from uuid import UUID
 
 from jobs import forecasting, lines
 from jobs.clock import database_now
-from jobs.forecasting import Finish, Kind, Line, Span
+from jobs.forecasting import Finish, Kind, Line, Span, Work
 from jobs.models import Job, State
 
 NOBODY = timedelta(minutes=1)  # an idle worker would have taken a job by then
@@ -80,11 +80,12 @@ class _Seen:
         self.limits = lines.limits({job.tenant_id for job in waiting + sent})
         self.places = lines.places(waiting)
         self.pauses = lines.pauses(sent, now)
-        turns = lines.turns(waiting)
+        turns = lines.turns(waiting, self.limits, self.places)
+        works: list[Work] = [*timed, *turns]
         self.paces: Mapping[Kind, Span] = {}
-        if timed:
-            self.paces = forecasting.paces(map(forecasting.kind_of, timed + turns))
-        self.lengths = lines.lengths(timed + turns) if self.paces else {}
+        if works:
+            self.paces = forecasting.paces(map(forecasting.kind_of, works))
+        self.lengths = lines.lengths(works) if self.paces else {}
         self.line = forecasting.line() if self.paces and waiting + sent else Line(0, 0, None)
         moments = [job.dispatched_at for job in sent if job.dispatched_at]
         self.ahead = forecasting.ahead(moments) if self.paces and moments else {}
@@ -118,12 +119,12 @@ class _Seen:
         at_best = self.ends.get(job.id, self.ends.get(job.tenant_id, 0))
         return finish.not_before(self.now + timedelta(seconds=at_best))
 
-    def _work(self, job: Job) -> Span | None:
+    def _work(self, job: Work) -> Span | None:
         lengths = (self.lengths.get(each) for each in (job.video_id, job.audio_id))
         seconds = forecasting.output_seconds(job, *lengths)
         return forecasting.work(self.paces.get(forecasting.kind_of(job)), seconds, job.percent)
 
-    def _ends(self, turns: Sequence[Job]) -> dict[UUID, float]:
+    def _ends(self, turns: Sequence[Work]) -> dict[UUID, float]:
         """Seconds until each job ends at best; by tenant, until the last one looked at does."""
         told: dict[UUID, float] = {}
         for tenant, room in self.limits.items():
@@ -134,7 +135,7 @@ class _Seen:
             told[tenant] = max(ends, default=0)
         return told
 
-    def _at_best(self, job: Job) -> float:
+    def _at_best(self, job: Work) -> float:
         """Seconds of work that remain: as of any job, where this one's kind isn't known."""
         whole = self.line.job.low if self.line.job else 0
         work = self._work(job)

@@ -200,6 +200,15 @@ def test_a_line_of_long_jobs_is_not_told_by_short_ones_of_the_past(acting):
     assert all(wait.finish.latest >= wait.finish.earliest for wait in waits.values())
 
 
+def test_of_a_line_only_what_stands_before_a_job_is_looked_at(acting):
+    """A client with a thousand jobs polls them all."""
+    runs = a_queued_job(lane=0)
+    jobs = [a_queued_job() for _ in range(5)]
+    tenants = lines.limits({acting.id})
+    found = lines.turns(jobs[1:2], tenants, lines.places(jobs[1:2]))
+    assert [turn.id for turn in found] == [runs.id, jobs[0].id, jobs[1].id]
+
+
 def test_what_stands_behind_those_that_were_looked_at_ends_no_sooner(acting, monkeypatch):
     monkeypatch.setattr(lines, "LOOKED_AT", 2)
     successes(*[2] * 5)
