@@ -42,7 +42,7 @@ def test_the_plan_is_the_same_after_any_stop(stops):
     for stop in stops:
         stopped = scout(WALK, **FILM, states=states)
         for number in range(begin, stop):
-            stopped._look(number, number / 25, PICTURES[number])
+            stopped.lookout.look(number, number / 25, PICTURES[number])
         state = stopped.state(states[-1] if states else None)
         states.append(json.loads(json.dumps(state)))
         begin = stop
@@ -107,7 +107,7 @@ def test_an_answer_that_is_given_is_never_taken_back(script, film):
     known = 0
     for number, who in enumerate(script):
         shown = film["pictures"].get(number)
-        growing._look(number, number / 25, picture(who) if shown is None else shown)
+        growing.lookout.look(number, number / 25, picture(who) if shown is None else shown)
         while growing.plan._is_known(known):
             assert answers(growing.plan, [known]) == [final[known]]
             known += 1
