@@ -21,6 +21,7 @@ from inference.media import wire
 from inference.media.limits import MediaLimits
 
 DYING_SECONDS = 5
+KILL_SECONDS = 30  # for a KILL, which the kernel may hold back
 GLANCE_SECONDS = 0.5  # between two looks at what a silent process does
 # As a service's manager or a terminal tells a whole group of processes to end.
 STOPPED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -107,7 +108,10 @@ class MediaProcess:
         trace: TracebackType | None,
     ) -> None:
         self._process.kill()
-        self._process.wait()
+        # One that hangs in the kernel, on a disk that doesn't answer, has given up its pipe to us
+        # and all that it could do; it is reaped whenever the kernel lets go of it.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(KILL_SECONDS)
         assert self._process.stdout is not None
         self._process.stdout.close()
 
