@@ -40,7 +40,7 @@ def month(request: MemberRequest, year: int = 0, number: int = 0) -> HttpRespons
             "days": used.days,
             "chart": chart(used.days),
             "csv_url": address("usage_csv", first),
-            "zone_name": f"{zone.key}, UTC{offset(first, zone)}",
+            "zone_name": zone.key if zone.key == "UTC" else f"{zone.key}, UTC{offset(first, zone)}",
         }
     )
     return render(request, "pages/usage/month.html", context)
