@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-LONG = {"steps": 25, "step_seconds": 0.08}
+LONG = {"steps": 75, "step_seconds": 0.08}
 IN_PIECES = {**LONG, "piece_steps": 4}
 
 

@@ -99,7 +99,7 @@ class Process:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
-    def terminate(self, seconds: float = 20) -> int:
+    def terminate(self, seconds: float = PATIENCE_SECONDS) -> int:
         """SIGTERM as an orchestrator sends it; the exit status."""
         self.ask_to_end()
         return self.wait(seconds)
@@ -108,7 +108,7 @@ class Process:
         if self.alive:
             os.kill(self.pid, signal.SIGTERM)
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> int:
         until(lambda: not self.alive, f"process {self.pid} ends", seconds=seconds)
         assert self.status is not None
         return self.status

@@ -56,7 +56,7 @@ def broken(job_id: UUID, queue: AskedQueue | None = None) -> list[str]:
     return wrong + (queue.messages_of(job_id) if queue else [])
 
 
-def settled(job_id: UUID, queue: AskedQueue, *, seconds: float = 20) -> list[str]:
+def settled(job_id: UUID, queue: AskedQueue, *, seconds: float = 60) -> list[str]:
     """What stays broken once the last message of an ended job had the time to be deleted."""
     deadline = time.monotonic() + seconds
     while (wrong := broken(job_id, queue)) and time.monotonic() < deadline:

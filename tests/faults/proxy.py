@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 COMMIT = b"COMMIT\x00"
 CHUNK_BYTES = 1 << 16
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 class Cut:

@@ -58,7 +58,7 @@ class Queues:
         """
         for _ in range(times):
             got = self.client.receive_message(
-                QueueUrl=self._url(queue), VisibilityTimeout=0, WaitTimeSeconds=2
+                QueueUrl=self._url(queue), VisibilityTimeout=0, WaitTimeSeconds=20
             )
             assert got["Messages"]
         self.client.receive_message(QueueUrl=self._url(queue), VisibilityTimeout=0)

@@ -17,13 +17,13 @@ def test_a_leader_that_hangs_is_followed_by_another(house, submit):
     house.start("gpu-worker")
     impatient = house.environment["DATABASE_URL"] + IMPATIENT
     hanging = house.start("dispatcher", LEADER_LOST_SECONDS="3", DATABASE_URL=impatient)
-    until(lambda: "dispatcher_led" in house.said(), "the first one leads")
+    until(lambda: house.tells("dispatcher_led"), "the first one leads")
     hanging.signal(signal.SIGSTOP)
     house.start("dispatcher")
     job = submit()
     until(job.has_ended, "the job ends")
     hanging.wake()
-    until(lambda: "dispatcher_turn_ended" in house.said(), "the first one learns of it")
+    until(lambda: house.tells("dispatcher_turn_ended"), "the first one learns of it")
     assert promise.settled(job.id, house.queues) == []
     assert (job.state, job.attempts, hanging.alive) == ("succeeded", 1, True)
 

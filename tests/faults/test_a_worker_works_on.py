@@ -17,16 +17,18 @@ from tests.faults import promise
 from tests.faults.house import BRIEF
 from tests.faults.processes import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+A_MINUTE = {"steps": 600, "step_seconds": 0.1}
 
 
 def test_no_job_is_rescued_while_its_workers_beats_land(house, submit):
     """It takes three times as long as its lease and as its message is hidden."""
     house.start_queues()
     house.start("dispatcher")
-    house.plan(steps=50, step_seconds=0.1)
+    house.plan(steps=200, step_seconds=0.1)
     for _ in range(2):
-        house.start("gpu-worker", **BRIEF)
+        house.start("gpu-worker", FAULTS_LEASE_SECONDS="6")
     job = submit()
     until(job.has_ended, "the job ends")
     assert promise.settled(job.id, house.queues) == []
@@ -37,12 +39,13 @@ def test_no_job_is_rescued_while_its_workers_beats_land(house, submit):
 def test_a_model_that_hangs_is_killed_while_its_supervisor_beats(house, submit):
     house.start_queues()
     house.start("dispatcher")
-    house.plan(steps=100, step_seconds=0.05)
-    house.start("gpu-worker", FAULTS_STALL_SECONDS="2")
+    house.plan(**A_MINUTE)
+    house.start("gpu-worker", FAULTS_STALL_SECONDS="5")
     job = submit()
-    until(lambda: job.percent > 20, "the job is under way")
+    until(lambda: job.percent > 10, "the job is under way")
     (model,) = house.model_processes()
     os.kill(model, signal.SIGSTOP)
+    house.plan()
     until(lambda: model not in house.model_processes(), "the model's process is killed")
     until(job.has_ended, "the job ends")
     assert promise.settled(job.id, house.queues) == []
@@ -100,14 +103,15 @@ def test_a_workers_clock_may_be_an_hour_off(house, submit, wrong_clock, hours):
     """Leases are the database's time, waits this machine's monotonic one."""
     house.start_queues()
     house.start("dispatcher")
-    house.plan(steps=30, step_seconds=0.1)
+    house.plan(**A_MINUTE)
     told = {"LD_PRELOAD": str(wrong_clock), "CLOCK_SHIFT_SECONDS": str(3600 * hours)}
     shifted = house.start("gpu-worker", fresh=True, **told, **BRIEF)
     job = submit()
-    until(lambda: job.percent > 20, "the job is under way")
+    until(lambda: job.percent > 10, "the job is under way")
     off = datetime.fromisoformat(first_time(shifted.log)) - datetime.now(UTC)
     assert abs(off - timedelta(hours=hours)) < timedelta(minutes=5)
     shifted.kill()
+    house.plan()
     house.start("gpu-worker", fresh=True, **told)
     until(job.has_ended, "the job ends")
     assert promise.settled(job.id, house.queues) == []

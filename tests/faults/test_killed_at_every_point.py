@@ -16,7 +16,7 @@ from tests.faults.house import BRIEF
 from tests.faults.points import PLACES, passed_by
 from tests.faults.processes import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 KILLED = 1  # how Dramatiq's master says that its worker died
 SLOW = {"steps": 2000, "step_seconds": 0.05}
 CALL = re.compile(r'crash_point\("([^"]+)"\)')
@@ -81,7 +81,7 @@ def test_a_task_worker_dies_while_it_accepts_a_job(house, tenant, settings, plac
     doomed = house.doomed("task-worker", place.point)
     video, audio = (settings.SAMPLE_DIR / name for name in ("face.mp4", "voice.wav"))
     job = submit_files(tenant, video.read_bytes(), audio.read_bytes())
-    assert doomed.wait(60) == KILLED
+    assert doomed.wait() == KILLED
     ends_well(house, job, "task-worker", "gpu-worker", attempts=1)
 
 
@@ -93,7 +93,7 @@ def test_a_worker_dies(house, submit, place):
     doomed = house.doomed("gpu-worker", place.point)
     job = submit()
     if place.told_to_stop:
-        until(lambda: job.percent > 20, "the job is under way")
+        until(lambda: job.percent > 10, "the job is under way")
         doomed.ask_to_end()
     assert doomed.wait() == KILLED
     house.plan()

@@ -14,7 +14,7 @@ from tests.faults.house import BRIEF
 from tests.faults.points import IN_PIECES, LONG
 from tests.faults.processes import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 SENT = {
     "admission": 'UPDATE "jobs_job" SET "lane"',
@@ -85,7 +85,7 @@ def test_of_a_hand_over(house, submit, lost):
     with house.proxy() as proxy:
         worker = house.start("gpu-worker", **BRIEF, **proxy.way)
         job = submit()
-        until(lambda: job.percent > 20, "the job is under way")
+        until(lambda: job.percent > 10, "the job is under way")
         cut = proxy.lose(lost, mark="'released'")
         worker.terminate()
         assert cut.done.is_set()

@@ -7,7 +7,7 @@ from tests.faults.house import BRIEF, IMPATIENT
 from tests.faults.points import passed_by
 from tests.faults.processes import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 BOTH_AT_WORK = {
     "message.received",
@@ -73,6 +73,6 @@ def fall_asleep(house, place, **environment):
 
 def until_asleep(sleeper, place, job):
     if place.told_to_stop:
-        until(lambda: job.percent > 20, "the job is under way")
+        until(lambda: job.percent > 10, "the job is under way")
         sleeper.ask_to_end()
     until(sleeper.sleeps, "the worker stops")

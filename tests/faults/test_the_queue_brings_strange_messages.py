@@ -10,7 +10,7 @@ from messaging.received import encode
 from tests.faults import promise
 from tests.faults.processes import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 LIPSYNC, DEAD = "lipsync.fifo", "lipsync-dead.fifo"
 NOBODY_MISSES_IT = {"DISPATCH_LOST_SECONDS": "600"}

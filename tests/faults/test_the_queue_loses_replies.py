@@ -3,12 +3,14 @@
 import pytest
 
 from tests.faults import promise
+from tests.faults.house import BRIEF
 from tests.faults.processes import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
-LONG = {"steps": 50, "step_seconds": 0.1}
-SHORT_HOLD = {"FAULTS_LEASE_SECONDS": "3"}
+LONG = {"steps": 120, "step_seconds": 0.1}
+SHORT_HOLD = {"FAULTS_LEASE_SECONDS": "6"}
+NOBODY_MISSES_IT = {"DISPATCH_LOST_SECONDS": "600"}  # else a late start is one message more
 ALL_TRIES = 3
 LIPSYNC = "lipsync.fifo"
 
@@ -35,7 +37,7 @@ def ends_well(house, job):
 
 def test_of_a_receive_and_the_client_gets_the_same_message_at_once(house, strict, lost, submit):
     fault = lost("ReceiveMessage")
-    house.start("dispatcher")
+    house.start("dispatcher", **NOBODY_MISSES_IT)
     house.start("gpu-worker")
     ends_well(house, submit())
     received = strict.history("ReceiveMessage", LIPSYNC)
@@ -47,8 +49,8 @@ def test_of_a_receive_for_good_and_the_hold_that_nobody_knows_of_runs_out(
     house, strict, lost, submit
 ):
     fault = lost("ReceiveMessage", ALL_TRIES)
-    house.start("dispatcher", DISPATCH_LOST_SECONDS="600")
-    house.start("gpu-worker", FAULTS_LEASE_SECONDS="2")
+    house.start("dispatcher", **NOBODY_MISSES_IT)
+    house.start("gpu-worker", **BRIEF)
     ends_well(house, submit())
     assert fault.struck() == ALL_TRIES
     assert strict.history("ReceiveMessage", LIPSYNC)[-1]["receives"] == 2
@@ -57,7 +59,7 @@ def test_of_a_receive_for_good_and_the_hold_that_nobody_knows_of_runs_out(
 @pytest.mark.parametrize("times", [1, ALL_TRIES])
 def test_of_a_send_and_the_second_one_is_swallowed(house, strict, lost, submit, times):
     fault = lost("SendMessage", times)
-    house.start("dispatcher", DISPATCH_LOST_SECONDS="600")
+    house.start("dispatcher", **NOBODY_MISSES_IT)
     house.start("gpu-worker")
     job = submit()
     until(lambda: len(strict.history("SendMessage", LIPSYNC)) > times, "it is sent once more")
@@ -79,7 +81,7 @@ def test_of_a_delete_and_its_repetition_is_no_mistake(house, strict, lost, submi
 def test_of_an_extension_and_the_message_stays_held(house, strict, lost, submit):
     fault = lost("ChangeMessageVisibility", ALL_TRIES)
     house.plan(**LONG)
-    house.start("dispatcher")
+    house.start("dispatcher", **NOBODY_MISSES_IT)
     house.start("gpu-worker", **SHORT_HOLD)
     ends_well(house, submit())
     assert fault.struck() == ALL_TRIES
@@ -88,8 +90,8 @@ def test_of_an_extension_and_the_message_stays_held(house, strict, lost, submit)
 
 def test_a_delete_that_failed_costs_a_second_look_and_no_second_video(house, strict, submit):
     fault = strict.fault("DeleteMessage", queue=LIPSYNC, times=ALL_TRIES)
-    house.start("dispatcher")
-    house.start("gpu-worker", FAULTS_LEASE_SECONDS="2")
+    house.start("dispatcher", **NOBODY_MISSES_IT)
+    house.start("gpu-worker", **BRIEF)
     ends_well(house, submit())
     assert fault.struck() == ALL_TRIES
     assert house.queues.receives(LIPSYNC) == 2

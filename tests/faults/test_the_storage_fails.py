@@ -9,7 +9,7 @@ import pytest
 from tests.faults import promise
 from tests.faults.processes import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=["broken", "full"])

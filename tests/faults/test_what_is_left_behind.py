@@ -11,7 +11,7 @@ from tests.faults import promise
 from tests.faults.points import IN_PIECES
 from tests.faults.processes import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 LATER = sweeping.GRACE + timedelta(hours=1)
 
