@@ -73,7 +73,7 @@ def test_a_server_left_over_is_stopped_before_another_starts(home):
     server.start()
     left = server.process.pid
     with Postgres(home, durable=False) as another, another.connect() as connection:
-        server.process.wait(10)
+        server.process.wait(60)
         assert not alive(left)
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
@@ -203,7 +203,7 @@ def alive(process: int) -> bool:
     return state not in "ZX"
 
 
-def until(condition, *, seconds: float = 15) -> None:
+def until(condition, *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"

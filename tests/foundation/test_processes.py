@@ -31,7 +31,8 @@ def test_a_process_that_died_is_started_again(processes):
     assert processes.watch() == []
 
 
-def test_a_process_that_never_stays_alive_is_reported_with_its_log(processes):
+def test_a_process_that_never_stays_alive_is_reported_with_its_log(processes, monkeypatch):
+    monkeypatch.setattr("portal.embedded.processes.HEALTHY_SECONDS", 600)  # however slow its start
     processes.start("broken", [sys.executable, "-c", "raise SystemExit('no such thing')"])
     with pytest.raises(Broken, match=r"broken does not stay alive.*broken\.log"):
         until(lambda: processes.watch() and False)
