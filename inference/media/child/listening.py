@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -13,26 +13,21 @@ from av.stream import Discard
 from inference.media import wire
 from inference.media.child import coding, opening, promises
 from inference.media.child.beginning import beginning, delay
+from inference.media.child.forms import Alike, silence
 from inference.media.child.refusals import Refused
+from inference.media.child.tracks import CopiedTrack, EncodedTrack, Track, settle
 from inference.media.limits import MediaLimits
 
 REPLY = 1
 SAMPLE_RATE = 16000
 BATCH_BYTES = 1 << 16
-# Timestamps that differ less from the count of samples are rounding, not gaps.
-JITTER = Fraction(1, 200)
-# A jump of the clock that is longer is an error of the file, not silence.
-LONGEST_GAP_SECONDS = 60
 # Packets kept from before the first sample: what a decoder needs to find its feet (80 ms of
 # Opus' shortest packets, the bit reservoir of MP3).
 PRIMING_PACKETS = 32
 # These count time from a zero of their own, so a track that begins later does so on purpose.
 ZERO_BASED = {"mov", "matroska"}
 
-NO_NUMBERS = "The sound has samples that are no numbers, or infinite: nothing can play them."
-
 Packets = Callable[[], Iterator[av.Packet]]
-Form = tuple[str, str, int]  # sample format, layout, samples a second
 
 
 def sound(request: dict[str, Any], limits: MediaLimits) -> None:
@@ -117,7 +112,7 @@ class Listener:
             start = self._begin(frame, told or Fraction(0))
         elif told is not None:
             start = settle((told - self.origin) * self.rate, start, self.rate)
-        for heard in (*_silence(self._alike.form, start - self.position), *alike):
+        for heard in (*silence(self._alike.form, start - self.position), *alike):
             self._take(heard)
 
     def _begin(self, frame: av.AudioFrame, told: Fraction) -> int:
@@ -144,7 +139,7 @@ class Listener:
             wire.send(REPLY, {"kind": "samples"}, [self._batch])
             self._batch = bytearray()
 
-    def _finish(self, track: "Track") -> None:
+    def _finish(self, track: Track) -> None:
         self._send(self._resampler.resample(None), all_of_it=True)
         track.finish(Fraction(self.position, self.rate))
         header = {
@@ -156,134 +151,6 @@ class Listener:
             "duration": f"{self.position}/{self.rate}",
         }
         wire.send(REPLY, header, [track.config])
-
-
-class Alike:
-    """Gives all frames of a stream the form of its first, for a stream may change on its way."""
-
-    form: Form
-
-    def __init__(self) -> None:
-        self._given: Form | None = None
-        self._resampler: av.AudioResampler | None = None
-
-    def __call__(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
-        given = frame.format.name, frame.layout.name, frame.sample_rate
-        if self._given is None:
-            self.form = given[0], coding.named_layout(frame.layout), given[2]
-        rest = []
-        if given != self._given:
-            rest, self._given = self.rest(), given
-            name, layout, rate = self.form
-            if given != self.form:
-                self._resampler = av.AudioResampler(format=name, layout=layout, rate=rate)
-        if self._resampler is None:
-            return [*rest, frame]
-        frame.pts = None  # a resampler would fill what it takes for gaps
-        return [*rest, *self._resampler.resample(frame)]
-
-    def rest(self) -> list[av.AudioFrame]:
-        """What is still on its way when the form changes or the stream ends."""
-        resampler, self._resampler = self._resampler, None
-        return resampler.resample(None) if resampler else []
-
-
-class Sender:
-    """Sends packets, each when the next one tells how long it lasts."""
-
-    def __init__(self) -> None:
-        self.next: int | None = None
-        self._held: tuple[int, bytes] | None = None
-
-    def put(self, time: int, samples: int, data: bytes) -> None:
-        self._release(time)
-        self._held, self.next = (time, data), time + samples
-
-    def finish(self, end: int) -> None:
-        """The last packet ends with the sound: its padding is cut by its duration."""
-        if self.next is not None:
-            self._release(min(self.next, end))
-
-    def _release(self, until: int) -> None:
-        if self._held is not None and until > self._held[0]:
-            time, data = self._held
-            header = {"kind": "packet", "time": time, "duration": until - time}
-            wire.send(REPLY, header, [data])
-        self._held = None
-
-
-class CopiedTrack:
-    """The stranger's own packets, bit for bit, on the clock of the decoded samples."""
-
-    def __init__(self, carried: coding.Carried, origin: Fraction) -> None:
-        self._carried, self._origin, self._sender = carried, origin, Sender()
-        self.codec, self.sample_rate = carried.codec, carried.sample_rate
-        self.layout, self.sample_format = carried.layout, carried.sample_format
-        self.config = carried.config
-
-    def frame(self, frame: av.AudioFrame) -> None:
-        """Decoded samples are not needed: the packets are."""
-
-    def packets(self, given: Iterable[tuple[av.Packet, int]], end: int) -> None:
-        """Each with how many samples were decoded of it; `end` is where these are over."""
-        known = [(p, self._carried.strip(bytes(p)), decoded) for p, decoded in given]
-        counts = [self._carried.samples(data, decoded) for _, data, decoded in known]
-        if self._sender.next is None:
-            # Counted back from the first samples: a container's own times may be rounded.
-            self._sender.next = end - sum(counts)
-        for (packet, data, _), count in zip(known, counts, strict=True):
-            if count > 0:  # else nothing of it can be decoded; the next one's time tells the gap
-                self._sender.put(self._settled(packet, self._sender.next), count, data)
-
-    def _settled(self, packet: av.Packet, expected: int) -> int:
-        if packet.pts is None:
-            return expected
-        told = packet.pts * Fraction(packet.time_base) - self._origin
-        return settle(told * self.sample_rate, expected, self.sample_rate)
-
-    def finish(self, end: Fraction) -> None:
-        self._sender.finish(round(end * self.sample_rate))
-
-
-class EncodedTrack:
-    """AAC of our own, at the sound's rate and channels, once."""
-
-    codec, sample_format = "aac", "fltp"
-
-    def __init__(self, frame: av.AudioFrame) -> None:
-        self._encoder, self._sender = coding.encoder(frame), Sender()
-        self.sample_rate, self.layout = self._encoder.sample_rate, self._encoder.layout.name
-        self.config = bytes(self._encoder.extradata or b"")
-
-    def frame(self, frame: av.AudioFrame) -> None:
-        self._send(self._encoded(frame))
-
-    def packets(self, given: Iterable[tuple[av.Packet, int]], end: int) -> None:
-        """Coded anew from the samples."""
-
-    def _send(self, packets: list[av.Packet]) -> None:
-        for packet in packets:
-            time = round(packet.pts * Fraction(packet.time_base) * self.sample_rate)
-            self._sender.put(time, coding.AAC_SAMPLES, bytes(packet))
-
-    def finish(self, end: Fraction) -> None:
-        self._send(self._encoded(None))
-        self._sender.finish(round(end * self.sample_rate))
-
-    def _encoded(self, frame: av.AudioFrame | None) -> list[av.Packet]:
-        try:
-            return self._encoder.encode(frame)
-        except av.error.ArgumentError as error:  # all else about a frame was made to fit
-            raise Refused("damaged_media", NO_NUMBERS) from error
-
-
-Track = CopiedTrack | EncodedTrack
-
-
-def settle(told: Fraction, expected: int, rate: int) -> int:
-    """Which sample a timestamp means: the expected one, unless it tells of a real gap."""
-    gap = (told - expected) / rate
-    return round(told) if JITTER < gap <= LONGEST_GAP_SECONDS else expected
 
 
 def _decoded(packet: av.Packet) -> Iterator[av.AudioFrame]:
@@ -304,16 +171,3 @@ def _first_time(packet: av.Packet, frame: av.AudioFrame) -> Fraction | None:
         return _time(frame)
     skipped = int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
     return packet.pts * Fraction(packet.time_base) + Fraction(skipped, frame.sample_rate)
-
-
-def _silence(form: Form, samples: int) -> Iterator[av.AudioFrame]:
-    """Frames of at most a second in that form."""
-    name, layout, rate = form
-    while samples > 0:
-        frame = av.AudioFrame(format=name, layout=layout, samples=min(samples, rate))
-        frame.sample_rate = rate
-        for plane in frame.planes:
-            zero = b"\x80" if name.startswith("u8") else b"\x00"
-            plane.update(zero * plane.buffer_size)
-        samples -= frame.samples
-        yield frame
