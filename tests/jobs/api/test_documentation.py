@@ -8,6 +8,7 @@ from typing import Any
 from inference import errors as engine
 from jobs import errors
 from jobs.api import jobs as endpoints
+from jobs.api.serializers import JobShape
 from portal.environment import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text()
@@ -50,6 +51,12 @@ def test_every_code_is_in_the_docs():
     said = set(codes_in_the_api())
     assert {"form_too_large", "bad_cursor", "internal_error"} <= said
     missing = {c for c in (ours | engines | said) - INSIDE if f"`{c}`" not in PAGE}
+    assert missing == set()
+
+
+def test_the_docs_name_every_field_of_a_job():
+    table = PAGE.split("\n## A job\n")[1].split("\n## ")[0]
+    missing = {name for name in JobShape().get_fields() if f"`{name}`" not in table}
     assert missing == set()
 
 
