@@ -7,6 +7,7 @@ import time
 import pytest
 from django.core.files.base import ContentFile
 from django.http import UnreadablePostError
+from django.test import Client
 
 from jobs import downloads, files, storage, uploads
 from tests.jobs.storing import path_of
@@ -107,9 +108,10 @@ def test_a_file_that_is_gone_is_not_found(client, link):
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
-def test_a_download_is_only_read(client, link, method):
-    answer = getattr(client, method)(link)
+def test_a_download_is_only_read(link, method):
+    answer = getattr(Client(enforce_csrf_checks=True), method)(link)
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer["Allow"] == "GET, HEAD"
     assert answer["Allow"] == "GET, HEAD"
 
 
