@@ -13,6 +13,7 @@ from typing import Any
 LENGTH = struct.Struct(">I")
 MAX_HEADER_BYTES = 1 << 16
 PIPE_BYTES = 1 << 20
+REPLY = 1  # the descriptor on which a media process answers
 
 Buffer = bytes | bytearray | memoryview
 Header = dict[str, Any]

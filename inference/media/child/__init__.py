@@ -28,7 +28,6 @@ TASKS: dict[str, Callable[[dict[str, Any], MediaLimits], None]] = {
     "frames": watching.frames,
     "timing": timekeeping.timing,
 }
-REPLY = 1
 NOT_NEEDED = {"av.__main__", "av.datasets"}
 
 
@@ -52,6 +51,6 @@ def main() -> None:
         os._exit(0)  # the parent has seen enough
     except Exception as error:
         answer = refused(error)
-        wire.send(REPLY, {"kind": "error", "code": answer.code, "message": str(answer)})
+        wire.send(wire.REPLY, {"kind": "error", "code": answer.code, "message": str(answer)})
     # Not sys.exit: closing decoders of a hostile file is one more chance for it.
     os._exit(0)

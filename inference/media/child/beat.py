@@ -4,7 +4,6 @@ import time
 
 from inference.media import wire
 
-REPLY = 1
 BEAT_SECONDS = 1.0
 
 
@@ -19,4 +18,4 @@ class Beat:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + BEAT_SECONDS
-            wire.send(REPLY, {"kind": "beat"})
+            wire.send(wire.REPLY, {"kind": "beat"})

@@ -18,7 +18,6 @@ from inference.media.child.refusals import Refused
 from inference.media.child.tracks import CopiedTrack, EncodedTrack, Track, settle
 from inference.media.limits import MediaLimits
 
-REPLY = 1
 SAMPLE_RATE = 16000
 BATCH_BYTES = 1 << 16
 # Packets kept from before the first sample: what a decoder needs to find its feet (80 ms of
@@ -136,7 +135,7 @@ class Listener:
         for frame in frames:
             self._batch += bytes(frame.planes[0])[: 2 * frame.samples]
         if self._batch and (all_of_it or len(self._batch) >= BATCH_BYTES):
-            wire.send(REPLY, {"kind": "samples"}, [self._batch])
+            wire.send(wire.REPLY, {"kind": "samples"}, [self._batch])
             self._batch = bytearray()
 
     def _finish(self, track: Track) -> None:
@@ -150,7 +149,7 @@ class Listener:
             "sample_format": track.sample_format,
             "duration": f"{self.position}/{self.rate}",
         }
-        wire.send(REPLY, header, [track.config])
+        wire.send(wire.REPLY, header, [track.config])
 
 
 def _decoded(packet: av.Packet) -> Iterator[av.AudioFrame]:

@@ -17,7 +17,6 @@ from inference.media.child.upright import Upright
 from inference.media.info import MediaInfo
 from inference.media.limits import MediaLimits
 
-REPLY = 1
 POSTER_SIDE, POSTER_QUALITY = 1280, 3
 # A film often opens on black: the poster is taken a moment later.
 POSTER_SECONDS = Fraction(1)
@@ -36,7 +35,7 @@ def preview(request: dict[str, Any], limits: MediaLimits) -> None:
         with opening.opened(source) as container:
             write_film(container, limits, outputs["preview"], info)
         made.append("preview")
-    wire.send(REPLY, {"kind": "made", "files": made})
+    wire.send(wire.REPLY, {"kind": "made", "files": made})
 
 
 def write_poster(

@@ -14,7 +14,6 @@ from inference.media.formats import playable_in_browser
 from inference.media.info import AudioInfo, MediaInfo, VideoInfo
 from inference.media.limits import MediaLimits
 
-REPLY = 1
 CONTAINERS = {"mov": "mp4", "matroska": "webm"}
 LONGEST_STEP_SECONDS = 60  # as in watching
 WEBM_CODECS = {"vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1"}
@@ -22,7 +21,7 @@ WEBM_CODECS = {"vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1"}
 
 def probe(request: dict[str, Any], limits: MediaLimits) -> None:
     info = describe(request["source"], limits)
-    wire.send(REPLY, {"kind": "info"} | info.to_mapping())
+    wire.send(wire.REPLY, {"kind": "info"} | info.to_mapping())
 
 
 def describe(fd: int, limits: MediaLimits) -> MediaInfo:

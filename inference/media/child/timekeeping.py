@@ -12,7 +12,6 @@ from inference.media.child.refusals import Refused
 from inference.media.info import ratio
 from inference.media.limits import MediaLimits
 
-REPLY = 1
 SKIPPED = struct.Struct("<II")  # samples to drop at a packet's start and at its end
 
 
@@ -28,7 +27,7 @@ def timing(request: dict[str, Any], limits: MediaLimits) -> None:
             "video": spans["video"].to_mapping(),
             "sound": spans["audio"].to_mapping() if sounds else None,
         }
-    wire.send(REPLY, {"kind": "timing"} | answer)
+    wire.send(wire.REPLY, {"kind": "timing"} | answer)
 
 
 class Extent:

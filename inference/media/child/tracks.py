@@ -9,7 +9,6 @@ from inference.media import wire
 from inference.media.child import coding
 from inference.media.child.refusals import Refused
 
-REPLY = 1
 # Timestamps that differ less from the count of samples are rounding, not gaps.
 JITTER = Fraction(1, 200)
 # A jump of the clock that is longer is an error of the file, not silence.
@@ -37,7 +36,7 @@ class Sender:
         if self._held is not None and until > self._held[0]:
             time, data = self._held
             header = {"kind": "packet", "time": time, "duration": until - time}
-            wire.send(REPLY, header, [data])
+            wire.send(wire.REPLY, header, [data])
         self._held = None
 
 

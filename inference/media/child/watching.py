@@ -24,7 +24,6 @@ from inference.media.limits import MediaLimits
 from inference.media.pictures import Plane
 from inference.media.timeline import Retimed, Showing, Slot, Strip, showings
 
-REPLY = 1
 # A longer step of a stream's clock is a mistake, as it is for sound (listening).
 LONGEST_STEP_SECONDS = Fraction(60)
 NO_PICTURE = "The file's picture can't be decoded."
@@ -35,7 +34,7 @@ def frames(request: dict[str, Any], limits: MediaLimits) -> None:
     projector = Projector(reel, Program.of(request), limits)
     projector.announce()
     projector.play()
-    wire.send(REPLY, {"kind": "end", "unreadable": reel.unreadable})
+    wire.send(wire.REPLY, {"kind": "end", "unreadable": reel.unreadable})
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ class Projector:
             "grading": self.grading and list(self.grading.values),
             "promised": _ratio(self.promised) if self.promised else None,
         }
-        wire.send(REPLY, header)
+        wire.send(wire.REPLY, header)
 
     def play(self) -> None:
         seconds = self.program.seconds
@@ -191,7 +190,7 @@ class Projector:
             "duration": showing.duration,
             "unreadable": self._reel.unreadable,
         }
-        wire.send(REPLY, header, [plane.data for plane in shot.planes])
+        wire.send(wire.REPLY, header, [plane.data for plane in shot.planes])
 
 
 def promised_seconds(container: InputContainer, stream: av.VideoStream) -> Fraction:
