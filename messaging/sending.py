@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from django.conf import settings
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -13,7 +13,6 @@ from django.utils.module_loading import import_string
 
 from messaging.broker import Broker
 from messaging.crashpoints import crash_point
-from messaging.errors import UnknownQueue
 from messaging.models import OutboxMessage
 from messaging.turns import next_due
 
@@ -110,8 +109,8 @@ def _send(broker: Broker, message: OutboxMessage) -> bool:
             group_id=message.group_id or _whose(message),
             dedup_id=message.dedup_id,
         )
-    except (ClientError, UnknownQueue) as problem:
-        if isinstance(problem, ClientError) and _is_away(problem):
+    except Exception as problem:  # whatever is wrong with this one, the others must leave
+        if _is_away(problem):
             raise
         _record_failure(message, problem)
         return False
@@ -128,10 +127,17 @@ def _whose(message: OutboxMessage) -> str | None:
     return str(message.tenant_id) if message.tenant_id else None
 
 
-def _is_away(problem: ClientError) -> bool:
+def _is_away(problem: Exception) -> bool:
     """SQS itself does not answer, or not us: no fault of this message."""
+    if not isinstance(problem, ClientError):
+        return isinstance(problem, BotoCoreError) and not isinstance(problem, ParamValidationError)
     status = problem.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status >= 500 or problem.response["Error"].get("Code") in THROTTLED
+
+
+def _told(problem: Exception) -> str:
+    known = isinstance(problem, ClientError | BotoCoreError)
+    return str(problem) if known else repr(problem)
 
 
 def _record_failure(message: OutboxMessage, problem: Exception) -> None:
@@ -141,9 +147,9 @@ def _record_failure(message: OutboxMessage, problem: Exception) -> None:
         message_id=str(message.id),
         tenant_id=str(message.tenant_id),
         attempts=message.send_attempts + 1,
-        problem=str(problem),
+        problem=_told(problem),
     )
     with operating("record that a message was not sent"):
         OutboxMessage.objects.filter(id=message.id).update(
-            not_before=Now() + delay, claimed_until=None, last_error=str(problem)[:500]
+            not_before=Now() + delay, claimed_until=None, last_error=_told(problem)[:500]
         )

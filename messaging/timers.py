@@ -18,15 +18,20 @@ log = structlog.get_logger(__name__)
 
 Timer = tuple[str, float, str]  # name, interval in seconds, dotted path of a function
 
-# The first of two leaders moves the row on, the other one then finds it too young.
+# The first of two leaders moves the row on, the other one then finds it too young. A start that is
+# to come was written by a server whose clock was ahead: nobody waits for it, or nothing would run
+# until then.
 CLAIM = """
 INSERT INTO messaging_timerrun AS run (name, started_at, last_error) VALUES (%s, now(), '')
 ON CONFLICT (name) DO UPDATE SET started_at = now(), finished_at = NULL
     WHERE run.started_at <= now() - make_interval(secs => %s)
+        OR run.started_at > now() + make_interval(secs => %s)
 RETURNING name
 """
 # A wake-up that comes a little early would else wait for a whole interval more.
 SLACK = 0.95
+# Two leaders' transactions may begin this much apart, and the later one be the first to claim.
+AHEAD_SECONDS = 10.0
 # Between two runs of a timer that was woken before its time: a burst of reasons is one reason.
 WOKEN_SECONDS = 0.1
 
@@ -92,5 +97,5 @@ def run(name: str, interval_seconds: float, function: str) -> bool:
 
 def _claim(name: str, age_seconds: float) -> bool:
     with operating(f"timer {name}"), connection.cursor() as cursor:
-        cursor.execute(CLAIM, [name, age_seconds])
+        cursor.execute(CLAIM, [name, age_seconds, AHEAD_SECONDS])
         return cursor.fetchone() is not None

@@ -95,6 +95,23 @@ def test_a_message_that_fails_holds_up_no_other(broker, settings, tasks):
     assert tasks.size == 1
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [{"payload": ["no", "names"]}, {"payload": "a text"}, {"group_id": "", "dedup_id": ""}],
+    ids=["a list for a payload", "a text for one", "an empty group"],
+)
+def test_a_row_that_cannot_be_made_a_message_holds_up_no_other(broker, tasks, broken):
+    """Nobody of ours writes one. A dispatcher that died of it would die of it again and again."""
+    lost = write()
+    with operating("test"):
+        OutboxMessage.objects.filter(id=lost.id).update(**broken)
+    for _ in range(5):
+        write(queue="tasks")
+    assert sum(iter(lambda: send_due(broker), 0)) == 5
+    assert (tasks.size, row(lost).sent_at) == (5, None)
+    assert row(lost).last_error and row(lost).send_attempts == 1
+
+
 def test_a_message_waits_for_its_time(broker, queue):
     write(not_before=timezone.now() + timedelta(hours=1))
     assert send_due(broker) == 0
