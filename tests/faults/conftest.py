@@ -17,7 +17,7 @@ from tenants import people
 from tenants.context import acting_for, as_operator
 from tenants.models import Tenant
 from tests.faults.house import House, environment
-from tests.faults.processes import Warm
+from tests.faults.processes import Warm, until
 
 BYTES = b"the stub looks at no picture" * 99
 
@@ -64,6 +64,10 @@ class Submitted:
 
     def has_ended(self) -> bool:
         return self.state in TERMINAL
+
+    def gets_under_way(self, percent: int = 5) -> None:
+        """Returns when so much of it is made; to 5 % it is being prepared."""
+        until(lambda: self.percent > percent, "the job is under way")
 
     def cancel(self) -> None:
         with acting_for(self.tenant_id):

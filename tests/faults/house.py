@@ -84,7 +84,13 @@ class House:
         command = self.queues.command(kind)
         server = self._run("sqs", command, self.environment)
         until(self.queues.are_there, "the queue server has its queues")
+        self.queue_server = server
         return server
+
+    def restart_queues(self) -> None:
+        """Killed and started anew."""
+        self.queue_server.kill()
+        self.start_queues()
 
     def doomed(self, name: str, point: str, *arguments: str, how: str = "kill") -> Process:
         """A process that kills itself at a crash point, or stops there."""

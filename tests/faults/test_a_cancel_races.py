@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, connections
 
 from jobs.errors import NotCancelable
-from tests.faults import promise
+from tests.faults.endings import comes_to_an_end
 from tests.faults.points import passed_by
 from tests.faults.processes import until
 
@@ -38,7 +38,7 @@ def test_with_a_worker_at_a_point(house, submit, place):
     worker = house.start("gpu-worker", **orders)
     job = submit()
     if place.told_to_stop:
-        until(lambda: job.percent > 10, "the job is under way")
+        job.gets_under_way(percent=10)
         worker.ask_to_end()
     until(worker.sleeps, "the worker stops")
     cancel = Canceling(job)
@@ -47,8 +47,7 @@ def test_with_a_worker_at_a_point(house, submit, place):
     until(cancel.is_done, "it is canceled or refused")
     if place.told_to_stop:
         house.start("gpu-worker")  # for what the first one left in the queue
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job)
     assert job.state in ENDS[place.point]
     assert cancel.refused == (job.state == "succeeded")
 
@@ -62,9 +61,7 @@ def test_with_the_death_of_its_worker(house, submit):
     until(worker.sleeps, "the worker stops")
     job.cancel()
     worker.kill()
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job, "gpu-worker")
     assert (job.state, job.attempts) == ("canceled", 1)
 
 
@@ -75,9 +72,7 @@ def test_with_the_message_on_its_way(house, submit):
     job = submit()
     until(lambda: house.queues.waiting("lipsync.fifo") == 1, "the message is sent")
     job.cancel()
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job, "gpu-worker")
     assert (job.state, job.attempts) == ("canceled", 0)
 
 

@@ -2,60 +2,55 @@
 
 import pytest
 
-from tests.faults import promise
+from tests.faults.endings import comes_to_an_end, ends_well
 from tests.faults.house import BRIEF
 from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
-SLOW = {"steps": 2000, "step_seconds": 0.05}
+
+@pytest.fixture
+def under_way(house, submit):
+    """A worker in the middle of a job of minutes, and the job."""
+
+    def start(**environment):
+        house.start_queues()
+        house.start("dispatcher")
+        house.plan(steps=2000, step_seconds=0.05)
+        worker = house.start("gpu-worker", **environment)
+        job = submit()
+        job.gets_under_way()
+        return worker, job
+
+    return start
 
 
-def test_a_worker_killed_in_the_middle_of_a_job(house, submit):
-    house.start_queues()
-    house.start("dispatcher")
-    house.plan(**SLOW)
-    worker = house.start("gpu-worker", **BRIEF)
-    job = submit()
-    until(lambda: job.percent > 5, "the job is under way")
+def test_a_worker_killed_in_the_middle_of_a_job(house, under_way):
+    worker, job = under_way(**BRIEF)
     worker.kill()
     house.plan()
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 2)
+    ends_well(house, job, "gpu-worker", attempts=2)
 
 
-def test_a_worker_killed_and_the_queue_server_restarted(house, submit):
+def test_a_worker_killed_and_the_queue_server_restarted(house, under_way):
     """The queue forgets everything; what the database knows is sent again."""
-    queues = house.start_queues()
-    house.start("dispatcher")
-    house.plan(**SLOW)
-    worker = house.start("gpu-worker", **BRIEF)
-    job = submit()
-    until(lambda: job.percent > 5, "the job is under way")
+    worker, job = under_way(**BRIEF)
     worker.kill()
-    queues.kill()
-    house.start_queues()
+    house.restart_queues()
     house.plan()
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job, "gpu-worker")
     assert job.state == "succeeded"
 
 
 def test_a_queue_server_restarted_costs_no_computed_minute(house, submit):
-    queues = house.start_queues()
+    house.start_queues()
     house.start("dispatcher")
     house.plan(steps=60, step_seconds=0.1)
     house.start("gpu-worker")
     job = submit()
-    until(lambda: job.percent > 5, "the job is under way")
-    queues.kill()
-    house.start_queues()
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 1)
+    job.gets_under_way()
+    house.restart_queues()
+    ends_well(house, job)
 
 
 def test_a_refusal_is_not_tried_again(house, submit):
@@ -64,31 +59,19 @@ def test_a_refusal_is_not_tried_again(house, submit):
     house.plan(then="refuse")
     house.start("gpu-worker")
     job = submit()
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job)
     assert (job.state, job.error_code, job.attempts) == ("failed", "no_face", 1)
 
 
-def test_a_job_canceled_under_way_ends_within_a_few_steps(house, submit):
-    house.start_queues()
-    house.start("dispatcher")
-    house.plan(**SLOW)
-    house.start("gpu-worker")
-    job = submit()
-    until(lambda: job.percent > 5, "the job is under way")
+def test_a_job_canceled_under_way_ends_within_a_few_steps(house, under_way):
+    _, job = under_way()
     job.cancel()
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job)
     assert job.state == "canceled"
 
 
-def test_no_model_process_outlives_its_worker(house, submit):
-    house.start_queues()
-    house.start("dispatcher")
-    house.plan(**SLOW)
-    worker = house.start("gpu-worker")
-    job = submit()
-    until(lambda: job.percent > 5, "the job is under way")
+def test_no_model_process_outlives_its_worker(house, under_way):
+    worker, _ = under_way()
     child = until(lambda: house.model_processes(), "the model's process is there")[0]
     worker.kill()
     until(lambda: child not in house.model_processes(), "the model's process ends")

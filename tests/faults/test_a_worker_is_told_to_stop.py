@@ -5,6 +5,7 @@ import pytest
 from jobs.models import Attempt, Job
 from tenants.context import as_operator
 from tests.faults import promise
+from tests.faults.endings import comes_to_an_end
 from tests.faults.house import BRIEF
 from tests.faults.processes import until
 
@@ -34,9 +35,7 @@ def test_with_a_grace_shorter_than_the_job_hands_over_with_its_pieces(house, bus
     assert worker.terminate() == 0
     assert job.state == "queued"
     house.plan(**MINUTES | {"step_seconds": 0})
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job, "gpu-worker")
     assert (job.state, outcomes(job)) == ("succeeded", ["released", "succeeded"])
     assert facts(job)["resumed_pieces"] > 1
 
@@ -47,7 +46,7 @@ def test_with_a_grace_longer_than_the_job_finishes_it(house, submit):
     house.plan(steps=20, step_seconds=0.1)
     worker = house.start("gpu-worker", SHUTDOWN_GRACE_SECONDS="60")
     job = submit()
-    until(lambda: job.percent > 10, "the job is under way")
+    job.gets_under_way(percent=10)
     assert worker.terminate() == 0
     assert promise.settled(job.id, house.queues) == []
     assert (job.state, outcomes(job)) == ("succeeded", ["succeeded"])
@@ -61,9 +60,7 @@ def test_twice_ends_at_once_and_the_lease_runs_out(house, busy):
     assert worker.wait() != 0
     until(lambda: not house.model_processes(), "its model's process ends with it")
     house.plan()
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job, "gpu-worker")
     assert (job.state, outcomes(job)) == ("succeeded", ["lost", "succeeded"])
 
 
@@ -78,9 +75,7 @@ def test_during_a_long_poll_takes_no_job_any_more(house, submit):
     job = submit()
     assert worker.wait() == 0
     assert job.attempts == 0
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job, "gpu-worker")
     assert (job.state, outcomes(job)) == ("succeeded", ["succeeded"])
 
 
@@ -95,9 +90,7 @@ def test_a_deploy_after_the_other_burns_none_of_a_jobs_attempts(house, busy):
         until(lambda: job.percent > 5, "and is at work")
     worker.kill()
     house.plan()
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job, "gpu-worker")
     assert (job.state, outcomes(job)) == ("succeeded", ["released"] * 3 + ["lost", "succeeded"])
 
 

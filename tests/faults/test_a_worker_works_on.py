@@ -14,6 +14,7 @@ from jobs.errors import StaleAttempt
 from jobs.models import Attempt, Job
 from tenants.context import acting_for, as_operator
 from tests.faults import promise
+from tests.faults.endings import ends_well
 from tests.faults.house import BRIEF
 from tests.faults.processes import until
 
@@ -30,9 +31,7 @@ def test_no_job_is_rescued_while_its_workers_beats_land(house, submit):
     for _ in range(2):
         house.start("gpu-worker", FAULTS_LEASE_SECONDS="6")
     job = submit()
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 1)
+    ends_well(house, job)
     assert house.queues.receives("lipsync.fifo") == 1
 
 
@@ -42,14 +41,12 @@ def test_a_model_that_hangs_is_killed_while_its_supervisor_beats(house, submit):
     house.plan(**A_MINUTE)
     house.start("gpu-worker", FAULTS_STALL_SECONDS="5")
     job = submit()
-    until(lambda: job.percent > 10, "the job is under way")
+    job.gets_under_way(percent=10)
     (model,) = house.model_processes()
     os.kill(model, signal.SIGSTOP)
     house.plan()
     until(lambda: model not in house.model_processes(), "the model's process is killed")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 2)
+    ends_well(house, job, attempts=2)
     assert first_error(job) == "engine_hung"
 
 
@@ -78,9 +75,7 @@ def test_a_model_that_does_not_load_ends_no_job(house, submit):
     until(lambda: job.attempts == 3, "each of them has begun it")
     for name in ("gpu-worker", "task-worker"):  # given back three times, its message is a dead one
         house.start(name)
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 4)
+    ends_well(house, job, attempts=4)
     assert all(worker.alive for worker in bad)
 
 
@@ -107,15 +102,13 @@ def test_a_workers_clock_may_be_an_hour_off(house, submit, wrong_clock, hours):
     told = {"LD_PRELOAD": str(wrong_clock), "CLOCK_SHIFT_SECONDS": str(3600 * hours)}
     shifted = house.start("gpu-worker", fresh=True, **told, **BRIEF)
     job = submit()
-    until(lambda: job.percent > 10, "the job is under way")
+    job.gets_under_way(percent=10)
     off = datetime.fromisoformat(first_time(shifted.log)) - datetime.now(UTC)
     assert abs(off - timedelta(hours=hours)) < timedelta(minutes=5)
     shifted.kill()
     house.plan()
     house.start("gpu-worker", fresh=True, **told)
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 2)
+    ends_well(house, job, attempts=2)
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,10 @@ from jobs.models import Job
 from messaging.ids import new_id
 from portal.environment import ROOT
 from tenants.context import as_operator
-from tests.faults import promise
 from tests.faults.conftest import accepted, receive_files, submit_files
+from tests.faults.endings import ends_well
 from tests.faults.house import BRIEF
 from tests.faults.points import PLACES, passed_by
-from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 KILLED = 1  # how Dramatiq's master says that its worker died
@@ -65,7 +64,7 @@ def test_a_dispatcher_dies_while_it_gives_a_lost_worker_up(house, submit, point,
     house.plan(**SLOW)
     worker = house.start("gpu-worker", **BRIEF)
     job = submit()
-    until(lambda: job.percent > 5, "the job is under way")
+    job.gets_under_way()
     dispatcher.kill()
     worker.kill()
     house.plan()
@@ -93,17 +92,8 @@ def test_a_worker_dies(house, submit, place):
     doomed = house.doomed("gpu-worker", place.point)
     job = submit()
     if place.told_to_stop:
-        until(lambda: job.percent > 10, "the job is under way")
+        job.gets_under_way(percent=10)
         doomed.ask_to_end()
     assert doomed.wait() == KILLED
     house.plan()
     ends_well(house, job, "gpu-worker", attempts=place.attempts)
-
-
-def ends_well(house, job, *survivors, attempts):
-    """With these processes the job succeeds, after so many attempts, and the promise is kept."""
-    for name in survivors:
-        house.start(name)
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", attempts)

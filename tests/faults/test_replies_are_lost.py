@@ -8,8 +8,8 @@ import pytest
 from jobs.models import Job
 from messaging.ids import new_id
 from tenants.context import as_operator
-from tests.faults import promise
 from tests.faults.conftest import accepted, receive_files, submit_files
+from tests.faults.endings import comes_to_an_end
 from tests.faults.house import BRIEF
 from tests.faults.points import IN_PIECES, LONG
 from tests.faults.processes import until
@@ -85,7 +85,7 @@ def test_of_a_hand_over(house, submit, lost):
     with house.proxy() as proxy:
         worker = house.start("gpu-worker", **BRIEF, **proxy.way)
         job = submit()
-        until(lambda: job.percent > 10, "the job is under way")
+        job.gets_under_way(percent=10)
         cut = proxy.lose(lost, mark="'released'")
         worker.terminate()
         assert cut.done.is_set()
@@ -109,6 +109,5 @@ def test_of_an_accepted_probe(house, tenant, settings, lost):
 
 
 def ends_well(house, job, *, attempts):
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job)
     assert job.state == "succeeded" and job.attempts in attempts

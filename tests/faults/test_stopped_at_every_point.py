@@ -3,6 +3,7 @@
 import pytest
 
 from tests.faults import promise
+from tests.faults.endings import comes_to_an_end
 from tests.faults.house import BRIEF, IMPATIENT
 from tests.faults.points import passed_by
 from tests.faults.processes import until
@@ -60,8 +61,7 @@ def test_while_another_worker_gets_its_message_too(house, submit, place):
     house.start("gpu-worker")
     until(lambda: house.queues.receives("lipsync.fifo") >= 2, "the other one has it")
     sleeper.wake()
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job)
     claims = 2 if place.told_to_stop else 1
     assert (job.state, job.attempts) == ("succeeded", claims)
 
@@ -73,6 +73,6 @@ def fall_asleep(house, place, **environment):
 
 def until_asleep(sleeper, place, job):
     if place.told_to_stop:
-        until(lambda: job.percent > 10, "the job is under way")
+        job.gets_under_way(percent=10)
         sleeper.ask_to_end()
     until(sleeper.sleeps, "the worker stops")

@@ -6,6 +6,7 @@ from django.db import connections
 from tests import database
 from tests.faults import promise
 from tests.faults.conftest import submit_files
+from tests.faults.endings import comes_to_an_end
 from tests.faults.house import BRIEF, IMPATIENT
 from tests.faults.processes import until
 from tests.faults.server import kill
@@ -45,8 +46,7 @@ def test_a_server_that_goes_and_comes_in_the_middle_of_a_job(house, submit, serv
     server.stop() if end == "stopped" else kill(server)
     server.start()
     forget_connections()
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job)
     assert job.state == "succeeded"
 
 
@@ -65,8 +65,7 @@ def test_out_of_reach_for_longer_than_a_message_is_hidden(house, submit):
         until(lambda: house.queues.receives("lipsync.fifo") > 1, "its message comes again")
         house.plan()
         proxy.restore()
-        until(job.has_ended, "the job ends")
-        assert promise.settled(job.id, house.queues) == []
+        comes_to_an_end(house, job)
     assert job.state == "succeeded"
 
 
@@ -103,8 +102,7 @@ def test_out_of_reach_of_the_dispatcher_alone(house, submit):
         proxy.refuse()
         house.start("dispatcher")
         job = submit()
-        until(job.has_ended, "the job ends")
-        assert promise.settled(job.id, house.queues) == []
+        comes_to_an_end(house, job)
         proxy.restore()
         assert first.alive
     assert (job.state, job.attempts) == ("succeeded", 1)
@@ -121,8 +119,7 @@ def test_out_of_reach_of_the_task_worker_that_looks_at_the_files(house, tenant, 
         job = submit_files(tenant, video.read_bytes(), audio.read_bytes())
         until(lambda: house.queues.receives("tasks") > 0, "the message is received in vain")
         proxy.restore()
-        until(job.has_ended, "the job ends")
-        assert promise.settled(job.id, house.queues) == []
+        comes_to_an_end(house, job)
     assert (job.state, job.attempts) == ("succeeded", 1)
 
 

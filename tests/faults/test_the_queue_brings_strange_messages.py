@@ -8,6 +8,7 @@ import pytest
 
 from messaging.received import encode
 from tests.faults import promise
+from tests.faults.endings import ends_well
 from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -85,20 +86,14 @@ def test_in_the_lane_of_a_job_it_holds_it_up_until_it_is_a_dead_letter(
     job = submit()
     until(lambda: strict.naming(str(job.id)), "the job's message is sent")
     assert {one.group for one in strict.messages(LIPSYNC)} == {f"{tenant.id}/0"}
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 1)
+    ends_well(house, job, "gpu-worker")
     assert [one.id for one in strict.messages()] == [strange]
 
 
 def test_of_the_release_before_this_one_which_sent_no_dispatch_number(house, strict, submit, send):
     job = waiting(house, strict, submit)
     send(message(job_id=str(job.id), tenant_id=str(job.tenant_id)))
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 1)
+    ends_well(house, job, "gpu-worker")
 
 
 def test_of_the_release_after_this_one_which_sends_one_id_more(house, strict, submit, send):
@@ -107,9 +102,7 @@ def test_of_the_release_after_this_one_which_sends_one_id_more(house, strict, su
     send(message(job_id=str(job.id), tenant_id=str(job.tenant_id), dispatch=1, region="moon"))
     for name in ("dispatcher", "gpu-worker", "task-worker"):
         house.start(name, **NOBODY_MISSES_IT)
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 1)
+    ends_well(house, job)
 
 
 def test_with_an_option_of_dramatiqs_that_we_never_send(house, strict, submit, send):

@@ -4,6 +4,7 @@ import pytest
 
 from tests.faults import promise
 from tests.faults.conftest import submit_files
+from tests.faults.endings import ends_well
 from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -17,12 +18,6 @@ DEAD_ARN = f"arn:aws:sqs:us-east-1:000000000000:{DEAD}"
 def strict(house):
     house.start_queues()
     return house.queues.strict
-
-
-def ends_well(house, job):
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 1)
 
 
 def test_a_message_to_two_live_workers_at_once(house, strict, submit):
@@ -100,5 +95,4 @@ def test_a_dead_letter_moved_back_of_a_job_that_was_canceled(house, strict, dead
 
 def test_a_dead_letter_moved_back_of_a_job_that_still_waits_starts_it(house, dead_letter):
     redrive(house)
-    house.start("gpu-worker")
-    ends_well(house, dead_letter)
+    ends_well(house, dead_letter, "gpu-worker")

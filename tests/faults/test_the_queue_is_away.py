@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.faults import promise
 from tests.faults.conftest import submit_files
+from tests.faults.endings import ends_well
 from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -11,12 +11,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytes
 LONG = {"steps": 50, "step_seconds": 0.1}
 SHORT_HOLD = {"FAULTS_LEASE_SECONDS": "6"}
 ALL_TRIES = 3  # of boto3, for one call of ours
-
-
-def ends_well(house, job, *, attempts=1):
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", attempts)
 
 
 @pytest.fixture
@@ -41,7 +35,7 @@ def test_in_the_middle_of_a_job_for_less_than_its_hold(house, strict, submit):
     house.start("dispatcher")
     house.start("gpu-worker", FAULTS_LEASE_SECONDS="12")
     job = submit()
-    until(lambda: job.percent > 5, "the job is under way")
+    job.gets_under_way()
     away = strict.fault("ChangeMessageVisibility", times=ALL_TRIES)
     until(lambda: away.struck() == ALL_TRIES, "the hold was not extended")
     ends_well(house, job)
@@ -85,7 +79,7 @@ def test_a_job_without_a_message_whose_worker_dies_is_sent_again(house, strict, 
     house.start("dispatcher")
     worker = house.start("gpu-worker", **SHORT_HOLD)
     job = submit()
-    until(lambda: job.percent > 5, "the job is under way")
+    job.gets_under_way()
     strict.purge()
     worker.kill()
     house.plan()
@@ -98,8 +92,7 @@ def test_emptied_while_a_job_waits_in_it(house, strict, submit):
     job = submit()
     until(lambda: strict.naming(str(job.id)), "the message is sent")
     strict.purge()
-    house.start("gpu-worker")
-    ends_well(house, job)
+    ends_well(house, job, "gpu-worker")
 
 
 def test_emptied_while_a_job_is_worked_on(house, strict, submit):
@@ -107,7 +100,7 @@ def test_emptied_while_a_job_is_worked_on(house, strict, submit):
     house.start("dispatcher")
     house.start("gpu-worker")
     job = submit()
-    until(lambda: job.percent > 5, "the job is under way")
+    job.gets_under_way()
     strict.purge()
     ends_well(house, job)
 
@@ -119,5 +112,4 @@ def test_emptied_while_a_new_job_waits_for_the_look_at_its_files(house, strict, 
     until(lambda: strict.naming(str(job.id)), "the message is sent")
     strict.purge()
     house.start("task-worker")
-    house.start("gpu-worker")
-    ends_well(house, job)
+    ends_well(house, job, "gpu-worker")

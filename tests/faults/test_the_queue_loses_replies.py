@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults import promise
+from tests.faults.endings import ends_well
 from tests.faults.house import BRIEF
 from tests.faults.processes import until
 
@@ -27,12 +27,6 @@ def lost(strict):
     return lambda action, times=1: strict.fault(
         action, queue=LIPSYNC, when="after", error="cut", times=times
     )
-
-
-def ends_well(house, job):
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 1)
 
 
 def test_of_a_receive_and_the_client_gets_the_same_message_at_once(house, strict, lost, submit):

@@ -18,7 +18,7 @@ def test_the_real_model_killed_in_the_middle_and_the_queue_server_restarted(
     house, tenant, settings
 ):
     real = {"MODEL_CHILD_MODULE": "inference.child", "MODEL_BUNDLE": str(settings.MODEL_BUNDLE)}
-    queues = house.start_queues()
+    house.start_queues()
     house.start("dispatcher")
     house.start("task-worker")
     worker = house.start("gpu-worker", **real)
@@ -26,8 +26,7 @@ def test_the_real_model_killed_in_the_middle_and_the_queue_server_restarted(
     job = submit_files(tenant, video.read_bytes(), audio.read_bytes())
     until(lambda: job.percent > 5, "the job is under way", seconds=600)
     worker.kill()
-    queues.kill()
-    house.start_queues()
+    house.restart_queues()
     house.start("gpu-worker", **real)
     until(job.has_ended, "the job ends", seconds=900)
     assert (job.state, job.error_code) == ("succeeded", "")

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from tests.faults import promise
+from tests.faults.endings import comes_to_an_end, ends_well
 from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -19,9 +20,7 @@ def test_once_in_the_middle_of_a_transfer(house, submit, what, number):
     house.start("dispatcher")
     house.start("gpu-worker", **house.order_storage(**{what: {"errno": number, "times": 1}}))
     job = submit()
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 2)
+    ends_well(house, job, attempts=2)
     assert promise.leftovers(job.id) == set()
 
 
@@ -30,8 +29,7 @@ def test_for_good_ends_the_job_with_a_code_after_three_attempts(house, submit):
     house.start("dispatcher")
     house.start("gpu-worker", **house.order_storage(put={"errno": errno.EIO, "times": 99}))
     job = submit()
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job)
     assert (job.state, job.error_code, job.attempts) == ("failed", "worker_fault", 3)
 
 
@@ -41,9 +39,7 @@ def test_for_pieces_only_costs_nothing_but_the_pieces(house, submit):
     house.plan(steps=12, step_seconds=0.2, piece_steps=4)
     house.start("gpu-worker", **house.order_storage(put={"errno": errno.EIO, "times": 1}))
     job = submit()
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 1)
+    ends_well(house, job)
 
 
 @pytest.fixture
@@ -68,7 +64,4 @@ def test_a_work_folder_without_space_fails_one_worker_and_not_the_job(house, sub
     job = submit()
     until(lambda: job.attempts == 1 and job.state == "queued", "the first attempt fails")
     full.kill()
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
-    assert (job.state, job.attempts) == ("succeeded", 2)
+    ends_well(house, job, "gpu-worker", attempts=2)

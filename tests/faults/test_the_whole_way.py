@@ -51,7 +51,7 @@ def test_a_dead_letter_sends_its_job_out_once_more(house, submit):
 def test_a_dead_letter_of_an_earlier_dispatch_changes_nothing(running, submit):
     running.plan(steps=100, step_seconds=0.05)
     job = submit()
-    until(lambda: job.percent > 5, "the job is under way")
+    job.gets_under_way()
     running.send("lipsync-dead", job.id, job.tenant_id, dispatch=0)
     until(lambda: running.queues.waiting("lipsync-dead.fifo") == 0, "the dead letter is read")
     until(job.has_ended, "the job ends")

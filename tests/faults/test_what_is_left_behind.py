@@ -8,8 +8,8 @@ from django.utils import timezone
 from jobs import sweeping
 from jobs.storage import outputs
 from tests.faults import promise
+from tests.faults.endings import comes_to_an_end
 from tests.faults.points import IN_PIECES
-from tests.faults.processes import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -28,9 +28,7 @@ def test_is_swept_and_the_result_stays(house, submit, point, plan, left):
     job = submit()
     assert doomed.wait() != 0
     house.plan()
-    house.start("gpu-worker")
-    until(job.has_ended, "the job ends")
-    assert promise.settled(job.id, house.queues) == []
+    comes_to_an_end(house, job, "gpu-worker")
     assert len(promise.leftovers(job.id)) >= left
     sweeping.sweep(timezone.now() + LATER)
     assert promise.leftovers(job.id) == set()
