@@ -19,7 +19,7 @@ import structlog
 from django.conf import settings
 
 from jobs import starting
-from jobs.model_events import EngineFailed, Event, Events, death, failure, read
+from jobs.model_events import EngineFailed, Event, Events, death, failure, lines_of, read
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,8 @@ class ModelChild:
             bufsize=1,
             start_new_session=True,  # a kill reaches its media process too
         )
-        arguments = (self._process.stdout, self._events)
+        assert self._process.stdout
+        arguments = (lines_of(self._process.stdout), self._events)
         threading.Thread(target=read, args=arguments, name="model-events", daemon=True).start()
         log.info("model_process_started", pid=self._process.pid)
 

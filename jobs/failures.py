@@ -6,6 +6,15 @@ from dataclasses import dataclass
 TRY_AGAIN = "Try it again; if it fails once more, write to us with the job's id."
 
 
+LONGEST_CODE, LONGEST_WORDS = 60, 2000  # characters
+
+
+def plain(text: str, most: int = LONGEST_WORDS) -> str:
+    """What a program says of its failure, fit for the database: no control characters (PostgreSQL
+    takes no NUL, and the end of a job would not be recorded for it), not endless."""
+    return "".join(c if c.isprintable() else " " for c in text[:most])
+
+
 @dataclass(frozen=True)
 class Failure:
     """`title` heads the page of such a job. `ours`: nothing about the job itself was wrong."""

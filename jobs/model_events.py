@@ -4,8 +4,9 @@ fails."""
 import json
 import queue
 import signal
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import IO, Any
 
 import structlog
 
@@ -16,6 +17,7 @@ log = structlog.get_logger(__name__)
 Event = Mapping[str, Any]
 Events = queue.Queue[Event | None]
 
+LONGEST_LINE = 1 << 20  # characters; an event has some hundreds
 OUT_OF_MEMORY = (
     "The machine may have run out of memory. Send the video in a smaller size; if that fails too, "
     "write to us with the job's id."
@@ -38,11 +40,12 @@ class NotBegun(EngineFailed):
 
 
 def failure(event: Event) -> EngineFailed:
-    """What a `failed` event says, as an exception."""
+    """What a `failed` event says, as an exception; one that says nothing is the engine's fault."""
+    code, message, hint = (str(event.get(name) or "") for name in ("code", "message", "hint"))
     return EngineFailed(
-        event["code"],
-        event["message"],
-        hint=event.get("hint", ""),
+        code or "engine_error",
+        message or "The engine gave no reason.",
+        hint=hint,
         refusal=bool(event.get("refusal")),
     )
 
@@ -57,17 +60,24 @@ def death(status: int, *, loaded: bool, spoke: bool, killed_by_us: bool) -> Engi
     return kind("engine_crashed", f"The model's process {how} {when}.", hint=hint)
 
 
+def lines_of(stream: IO[str]) -> Iterator[str]:
+    """Its lines as they come; one without an end in pieces, for it must not fill our memory."""
+    return iter(partial(stream.readline, LONGEST_LINE), "")
+
+
 def read(lines: Iterable[str], events: Events) -> None:
     """Events as they come; None at the end. A line that is none is some library's chatter."""
-    for line in lines:
-        try:
-            event = json.loads(line)
-            if "event" in event:
-                _note(event)
-                events.put(event)
-        except (ValueError, TypeError):
-            log.info("model_process_said", line=line.strip()[:500])
-    events.put(None)
+    try:
+        for line in lines:
+            try:
+                event = json.loads(line)
+                if "event" in event:
+                    _note(event)
+                    events.put(event)
+            except (ValueError, TypeError, AttributeError, RecursionError):
+                log.info("model_process_said", line=line.strip()[:500])
+    finally:
+        events.put(None)  # whoever waits for the next one would not hear of the end
 
 
 def _note(event: Event) -> None:

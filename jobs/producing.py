@@ -86,6 +86,8 @@ def _made(
     model.begin(job, while_it_loads, **request)
     try:
         return _watch(job, model, keeper)
+    except EngineFailed:
+        raise
     except LeaseLost:
         model.kill()  # at once: another worker may be at the same video
         raise
@@ -96,6 +98,9 @@ def _made(
     except Interrupted:
         model.end(job, lambda: keeper.ours)
         keeper.check_ours()
+        raise
+    except Exception:
+        model.kill()  # what it says makes no sense: it may be at this job still when the next comes
         raise
 
 
@@ -111,7 +116,7 @@ def _watch(job: str, model: ModelChild, keeper: Keeper) -> Mapping[str, Any]:
             keeper.check()
         if event is None or not mine:
             continue
-        if event["event"] == "progress":
+        if event["event"] == "progress" and event["stage"] in STAGES:
             keeper.report(event["stage"], _percent(event))
         elif event["event"] == "done":
             return event["result"]
@@ -120,7 +125,7 @@ def _watch(job: str, model: ModelChild, keeper: Keeper) -> Mapping[str, Any]:
 
 
 def _percent(event: Event) -> int:
-    begin, end = STAGES.get(event["stage"], (0, 0))
+    begin, end = STAGES[event["stage"]]
     total = event.get("total")
     share = event.get("done", 0) / total if total else 0
-    return int(begin + (end - begin) * min(1.0, share))
+    return int(begin + (end - begin) * max(0.0, min(1.0, share)))

@@ -16,6 +16,7 @@ from jobs.lifecycle.moving import (
     end_attempt,
     end_job,
     fail_job,
+    note_error,
     owned,
     queue_again,
     strikes,
@@ -72,7 +73,7 @@ def fail(
     Raises StaleAttempt.
     """
     attempt, job = owned(attempt_id, fence)
-    attempt.error_code, attempt.error_message = code, message
+    note_error(attempt, code, message)
     end_attempt(attempt, Outcome.FAILED)
     if job.cancel_requested_at is not None:
         return end_job(job, State.CANCELED, "fail")
@@ -99,7 +100,7 @@ def release(
     StaleAttempt.
     """
     attempt, job = owned(attempt_id, fence)
-    attempt.error_code, attempt.error_message = code, message
+    note_error(attempt, code, message)
     keep_segments(attempt, segments)
     end_attempt(attempt, Outcome.RELEASED)
     if job.cancel_requested_at is not None:

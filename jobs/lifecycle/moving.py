@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from jobs.clock import database_now
 from jobs.errors import StaleAttempt
+from jobs.failures import LONGEST_CODE, plain
 from jobs.lifecycle.dispatching import dispatch
 from jobs.lifecycle.transitions import allows
 from jobs.models import Attempt, Job, Outcome, Segment, State
@@ -43,6 +44,10 @@ def move(job: Job, state: State, operation: str, *also: str) -> None:
     job.save(update_fields=["state", *also])
 
 
+def note_error(attempt: Attempt, code: str, message: str) -> None:
+    attempt.error_code, attempt.error_message = plain(code, LONGEST_CODE), plain(message)
+
+
 def end_attempt(attempt: Attempt, outcome: Outcome) -> None:
     now = database_now()
     attempt.ended_at, attempt.outcome = now, outcome
@@ -60,7 +65,8 @@ def queue_again(job: Job, operation: str, *, after_seconds: float = 0) -> Job:
 
 
 def fail_job(job: Job, operation: str, *, code: str, message: str, hint: str) -> Job:
-    job.error_code, job.error_message, job.error_hint = code, message, hint
+    job.error_code = plain(code, LONGEST_CODE)
+    job.error_message, job.error_hint = plain(message), plain(hint)
     return end_job(job, State.FAILED, operation)
 
 

@@ -55,6 +55,20 @@ def test_three_faults_end_a_job_with_the_last_ones_reason(job):
     assert not UsageRecord.objects.exists()
 
 
+STRANGE = {"code": "c" * 90, "message": "a NUL \0, half a letter \ud800" + "x" * 5000, "hint": "\0"}
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["a refusal", "a fault"])
+def test_whatever_an_engine_calls_its_reason_the_end_is_recorded(job, again):
+    """PostgreSQL takes no NUL: else the lease would run out three times for a damaged file."""
+    attempt = claim(job)
+    lifecycle.fail(attempt.id, fence=1, **STRANGE, retry=again)
+    attempt.refresh_from_db()
+    assert (attempt.outcome, attempt.error_code) == (Outcome.FAILED, "c" * 60)
+    assert attempt.error_message.startswith("a NUL  , half a letter  x")
+    assert now(job).state == (State.QUEUED if again else State.FAILED)
+
+
 def test_hand_overs_do_not_count_among_the_three(job):
     for number in range(1, 6):
         lifecycle.release(claim(job).id, fence=number)

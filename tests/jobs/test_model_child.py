@@ -1,5 +1,6 @@
 """The supervisor's side of the model's process, with a process that speaks the same protocol."""
 
+import io
 import json
 import os
 import queue
@@ -17,7 +18,7 @@ from structlog.testing import capture_logs
 from jobs import child as child_module
 from jobs.child import ModelChild
 from jobs.failures import TRY_AGAIN
-from jobs.model_events import EngineFailed, NotBegun, failure, read
+from jobs.model_events import EngineFailed, NotBegun, failure, lines_of, read
 from jobs.starting import clean_environment
 
 ROOT = Path(__file__).parents[2]
@@ -189,6 +190,34 @@ def test_a_line_that_is_no_text_ends_no_reading(child, monkeypatch):
         child.start()
         while child.next_event(PATIENCE_SECONDS) is not None:
             pass
+
+
+GARBAGE = {
+    "a number": "7",
+    "a list": '["event"]',
+    "a text": '"event"',
+    "a model that is none": '{"event": "ready", "model": ["event"]}',
+    "lists without end": "[" * 100_000,
+    "half an event": '{"event": "pro',
+}
+
+
+@pytest.mark.parametrize("line", GARBAGE.values(), ids=GARBAGE)
+def test_a_line_that_is_no_event_hides_no_other(line):
+    events = queue.Queue()
+    read(iter([line + "\n", '{"event": "done", "id": "a"}\n']), events)
+    assert [events.get_nowait()["event"], events.get_nowait()] == ["done", None]
+
+
+def test_a_line_without_an_end_does_not_fill_the_supervisors_memory(monkeypatch):
+    monkeypatch.setattr("jobs.model_events.LONGEST_LINE", 100)
+    lines = list(lines_of(io.StringIO("x" * 250 + "\n" + '{"event": "done"}\n')))
+    assert [len(line) for line in lines] == [100, 100, 51, 18]
+
+
+def test_a_failure_that_says_nothing_is_the_engines():
+    told = failure({"event": "failed", "id": "a", "message": None})
+    assert (told.code, told.refusal, bool(told.message)) == ("engine_error", False, True)
 
 
 def test_a_worker_whose_model_cannot_be_killed_ends_itself(child, monkeypatch):
