@@ -18,10 +18,10 @@ from jobs.clock import database_now
 from jobs.errors import JobError
 from tenants import people
 from tenants.context import acting_for, as_operator
+from tests.making import ANY_BYTES
 
 TENANTS = 20
 LANES = 2
-BYTES = b"the stub looks at no picture" * 99
 SLOW = b"slow"  # the word in a voice for which the stub's plan takes longer than a lease
 AHEAD = 150  # jobs that are under way at most: the backlog of a busy afternoon
 BREATH_SECONDS = 0.2
@@ -138,8 +138,8 @@ def _studio(number: int) -> Studio:
         tenant.limits.save()
     return Studio(
         tenant.id,
-        _upload(tenant.id, "video", BYTES),
-        {slow: _upload(tenant.id, "audio", BYTES + SLOW * slow) for slow in (False, True)},
+        _upload(tenant.id, "video", ANY_BYTES),
+        {slow: _upload(tenant.id, "audio", ANY_BYTES + SLOW * slow) for slow in (False, True)},
     )
 
 

@@ -17,10 +17,9 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 
 from benchmarks import crowd, plans, turns, whole_engine
-from benchmarks.measuring import Report, finish, parser
+from benchmarks.measuring import Report, finish, medians, parser
 from benchmarks.running import running, warm
 from benchmarks.stage import Stage, stage
 
@@ -70,10 +69,7 @@ def whole_engine_of(
                 ):
                     for figure, value in whole_engine.measure(engine).items():
                         found.setdefault(figure, {}).setdefault(size, []).append(value)
-    return {
-        figure: {size: median(values) for size, values in sizes.items()}
-        for figure, sizes in found.items()
-    }
+    return medians(found)
 
 
 def told(found: Mapping[str, Mapping[int, float]], given: Namespace) -> Report:

@@ -7,10 +7,11 @@ import platform
 import resource
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 MEBIBYTE = 1 << 20
@@ -85,6 +86,14 @@ class ChildrenWatch:
                     if int(told["PPid"]) == os.getpid():
                         peak = int(told["VmHWM"].split()[0]) / KIBIBYTES_TO_MIB
                         self.peak_mib = max(self.peak_mib, peak)
+
+
+def medians(found: Mapping[str, Mapping[int, Sequence[float]]]) -> dict[str, dict[int, float]]:
+    """Of what was measured several times: by its name and by a size."""
+    return {
+        name: {size: median(times) for size, times in sizes.items()}
+        for name, sizes in found.items()
+    }
 
 
 def cores() -> int:

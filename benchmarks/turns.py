@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from django.db import connection, transaction
 from prometheus_client import CollectorRegistry, generate_latest
 
+from benchmarks.measuring import medians
 from benchmarks.stage import Stage
 from jobs import admission, metrics, reconciling
 from messaging import sending
@@ -73,10 +73,7 @@ def measure(stage: Stage, names: Mapping[int, str], rounds: int) -> Seconds:
                 found.setdefault(turn.name, {}).setdefault(size, []).extend(times[1:])
             times = [_timed_scrape() for _ in range(1 + TIMES)]
             found.setdefault(SCRAPE, {}).setdefault(size, []).extend(times[1:])
-    return {
-        name: {size: median(times) for size, times in sizes.items()}
-        for name, sizes in found.items()
-    }
+    return medians(found)
 
 
 def _timed(turn: Turn) -> float:

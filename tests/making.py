@@ -12,6 +12,7 @@ from tenants.context import as_operator, current_tenant
 from tenants.models import Tenant
 
 PART_BYTES = 8 << 20
+ANY_BYTES = b"the stub looks at no picture" * 99
 
 
 def a_tenant(name: str, *, jobs_at_once: int = 2, time_zone: str = "UTC") -> Tenant:

@@ -18,8 +18,7 @@ from tenants.context import acting_for, as_operator
 from tenants.models import Tenant
 from tests.faults.house import House, environment
 from tests.faults.processes import Warm, until
-
-BYTES = b"the stub looks at no picture" * 99
+from tests.making import ANY_BYTES
 
 
 class Submitted:
@@ -101,7 +100,7 @@ def submit(tenant: Tenant) -> Callable[[], Submitted]:
     """Submits a job whose files pass for looked at: any bytes are a video to the stub."""
 
     def submit() -> Submitted:
-        files = receive_files(tenant, BYTES, BYTES)
+        files = receive_files(tenant, ANY_BYTES, ANY_BYTES)
         with acting_for(tenant.id):  # at once: a dispatcher may be at work already
             job = submit_uploads(*files)
             return accepted(tenant, job.id)

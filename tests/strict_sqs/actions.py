@@ -40,9 +40,6 @@ class Actions:
         told = self.service.queue(queue_of(given)).told(self.service.clock())
         return {"Attributes": wanted(told, given.get("AttributeNames", []))}
 
-    def set_queue_attributes(self, given: Parameters) -> None:
-        self.service.queue(queue_of(given)).attributes.update(given["Attributes"])
-
     def delete_queue(self, given: Parameters) -> None:
         self.service.remove(queue_of(given))
 
@@ -145,7 +142,6 @@ ACTIONS: dict[str, Callable[[Actions, Parameters], Answer | None]] = {
     "CreateQueue": Actions.create_queue,
     "GetQueueUrl": Actions.get_queue_url,
     "GetQueueAttributes": Actions.get_queue_attributes,
-    "SetQueueAttributes": Actions.set_queue_attributes,
     "DeleteQueue": Actions.delete_queue,
     "PurgeQueue": Actions.purge_queue,
     "SendMessage": Actions.send,

@@ -20,7 +20,6 @@ class Kept:
     dedup: str | None
     receives: int
     state: str
-    visible_in: float
 
     @property
     def text(self) -> str:

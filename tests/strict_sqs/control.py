@@ -85,5 +85,4 @@ def _message(message: Message, now: float) -> dict[str, Any]:
         "dedup": message.dedup,
         "receives": message.receives,
         "state": state,
-        "visible_in": max(0.0, message.visible_at - now),
     }
