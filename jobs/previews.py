@@ -52,7 +52,7 @@ def make(upload_id: UUID, tenant_id: UUID) -> None:
 
 def _made(upload: Upload, folder: Path) -> dict[str, str]:
     """The keys under which poster and preview lie. Raises EngineError."""
-    made = make_preview(storage.fetch(upload.key, folder / "video"), folder)
+    made = make_preview(storage.fetch_upload(upload, folder / "video"), folder)
     files = {
         "preview_key": (made.preview, "preview.mp4"),
         "poster_key": (made.poster, "poster.jpg"),

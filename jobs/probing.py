@@ -60,8 +60,8 @@ def _begin(job_id: UUID, tenant_id: UUID) -> Look | None:
 @contextmanager
 def _fetched(look: Look) -> Iterator[tuple[Path, Path]]:
     with work_folder("probe") as folder:
-        video = storage.fetch(look.video.key, folder / "video")
-        yield video, storage.fetch(look.audio.key, folder / "audio")
+        video = storage.fetch_upload(look.video, folder / "video")
+        yield video, storage.fetch_upload(look.audio, folder / "audio")
 
 
 def _infos(look: Look, video: Path, audio: Path) -> tuple[MediaInfo, MediaInfo]:

@@ -14,6 +14,7 @@ from jobs.child import POLL_SECONDS, ModelChild
 from jobs.failures import TRY_AGAIN
 from jobs.keeper import Interrupted, Keeper, LeaseLost, Stalled
 from jobs.model_events import EngineFailed, Event, NotBegun, failure
+from jobs.models import Upload
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +39,8 @@ class Order:
     tenant_id: UUID
     attempt_id: UUID
     fence: int
-    video_key: str
-    audio_key: str
+    video: Upload
+    audio: Upload
     options: Mapping[str, Any]
     most_seconds: int
 
@@ -51,7 +52,7 @@ def produce(order: Order, folder: Path, model: ModelChild, keeper: Keeper) -> tu
     pieces of it lie in the folder `segments`, finished ones of earlier attempts from the beginning.
     """
     for name in ("video", "audio"):
-        storage.fetch(getattr(order, f"{name}_key"), folder / name, keeper.progressed)
+        storage.fetch_upload(getattr(order, name), folder / name, keeper.progressed)
         keeper.check()
     request = _request(order, folder)
     try:

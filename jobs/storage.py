@@ -18,6 +18,7 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from jobs.content_types import content_type
+from jobs.models import Upload
 
 CHUNK_BYTES = 1 << 20
 OnBytes = Callable[[int], None]
@@ -76,6 +77,18 @@ def fetch(
             target.writelines(_counted(source, on_bytes))
     else:
         bucket_of(storage).Object(key).download_file(str(path), Callback=on_bytes)
+    return path
+
+
+def fetch_upload(upload: Upload, path: Path, on_bytes: OnBytes = unheard) -> Path:
+    """The same of what a tenant has sent.
+
+    Raises OSError for more or fewer bytes than were sent: a storage that gives half of a file is
+    ours to mend, and the engine would call the file damaged.
+    """
+    fetch(upload.key, path, on_bytes)
+    if (size := path.stat().st_size) != upload.size_bytes:
+        raise OSError(f"{size} bytes came of {upload.key}, which has {upload.size_bytes}")
     return path
 
 

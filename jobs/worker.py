@@ -89,8 +89,8 @@ class Supervisor:
                 tenant_id=tenant_id,
                 attempt_id=attempt.id,
                 fence=attempt.fence,
-                video_key=job.video.key,
-                audio_key=job.audio.key,
+                video=job.video,
+                audio=job.audio,
                 options=job.options,
                 most_seconds=Limits.objects.get().video_seconds,
             )

@@ -13,8 +13,20 @@ from tests.faults.processes import until
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=["broken", "full"])
-@pytest.mark.parametrize("what", ["put", "fetch"])
+HALF = 0  # no error, and half of the bytes
+
+
+@pytest.mark.parametrize(
+    ("what", "number"),
+    [
+        ("put", errno.EIO),
+        ("put", errno.ENOSPC),
+        ("fetch", errno.EIO),
+        ("fetch", errno.ENOSPC),
+        ("fetch", HALF),
+    ],
+    ids=["put-broken", "put-full", "fetch-broken", "fetch-full", "fetch-half"],
+)
 def test_once_in_the_middle_of_a_transfer(house, submit, what, number):
     house.start_queues()
     house.start("dispatcher")

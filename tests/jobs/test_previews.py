@@ -19,7 +19,7 @@ def stored(acme, shelves):
 
     def store(file: Path) -> Upload:
         with acting_for(acme.id):
-            upload = an_upload(name=file.name)
+            upload = an_upload(name=file.name, size_bytes=file.stat().st_size)
         storage.put(storage.inputs(), upload.key, file)
         return upload
 

@@ -81,6 +81,18 @@ def test_a_voice_longer_than_the_tenants_limit_is_refused(acme, job_of, clip, tm
     assert (job.state, job.error_code) == (State.FAILED, "media_too_large")
 
 
+@pytest.mark.parametrize("which", ["video", "audio"])
+def test_half_of_a_file_from_the_storage_is_no_fault_of_the_file(job_of, clip, voice, which):
+    """The engine would call it damaged, and the job would end: the look comes again instead."""
+    job = job_of(clip, voice)
+    path = Path(storage.inputs().path(getattr(job, which).key))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(OSError, match="bytes came of"):
+        looked_at(job)
+    with acting_for(job.tenant_id):
+        assert Job.objects.get(id=job.id).state == State.VALIDATING
+
+
 def test_a_good_pair_asks_for_a_preview_of_its_video(job_of, clip, voice):
     job = looked_at(job_of(clip, voice))
     with acting_for(job.tenant_id):
