@@ -32,7 +32,10 @@ def make_patterns() -> Patterns:
         tenant = people.create_tenant("Pattern")
     with acting_for(tenant.id):
         keys.create("a benchmark's")
-        files = {f"{kind}_id": making.an_upload(kind).id for kind in ("video", "audio")}
+        size = len(making.ANY_BYTES)
+        files = {
+            f"{kind}_id": making.an_upload(kind, size_bytes=size).id for kind in ("video", "audio")
+        }
     ended, dispatched, waiting = (_queued(tenant, files) for _ in range(3))
     with as_operator("give the patterns lanes"):
         admission.admit()  # two lanes: the first two
