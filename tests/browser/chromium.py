@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, Page, sync_playwright
 
 DEBIAN_PACKAGE = "chromium"
+PATIENCE_SECONDS = 60  # with a busy machine, which draws pages slowly
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Without its own sandbox, since it refuses to run as root with it, and without talking to anyone.
 FLAGS = [
@@ -36,7 +37,7 @@ def browser() -> Iterator[Browser]:
             chromium.close()
 
 
-def until(page: Page, expression: str, seconds: float = 15) -> None:
+def until(page: Page, expression: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for a truth in the page; playwright's own way evals inside it, which is forbidden."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(expression):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from portal.environment import ROOT
 from tests.browser import chromium
@@ -45,7 +45,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             pytest.fail(f"the product did not start:\n{logs(home)}")
         yield json.loads(line)
         house.stdin.close()
-        house.wait(60)
+        house.wait(120)
 
 
 def logs(home: Path) -> str:
@@ -59,6 +59,8 @@ def page(browser: Browser, site: dict[str, str]) -> Iterator[Page]:
     context = browser.new_context(
         timezone_id="Europe/Berlin", viewport={"width": 1280, "height": 900}
     )
+    context.set_default_timeout(chromium.PATIENCE_SECONDS * 1000)
+    expect.set_options(timeout=chromium.PATIENCE_SECONDS * 1000)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

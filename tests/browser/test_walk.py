@@ -11,11 +11,17 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import sign_in, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 JOB = re.compile(r"/jobs/[0-9a-f-]{36}/$")
-MADE_MS = 600_000
+MADE_MS = 1_200_000  # by the demo model, on a machine that does much else
 TIMES = "[...document.querySelectorAll('[data-pair] video')].map(film => film.currentTime)"
 CUT_OFF = "it => it.scrollWidth > it.clientWidth || it.clientWidth > it.parentElement.clientWidth"
+TOGETHER = f"(([a, b]) => Math.min(a, b) > 0.2 && Math.abs(a - b) < 0.2)({TIMES})"
+# In one go: the film is short, and a click that comes after its end would start it again.
+RESULT_PAUSED = "document.querySelector('[data-player=result]').paused"
+PAUSE = f"{RESULT_PAUSED} || document.querySelector('[data-do=toggle]').click()"
+SEEK = "(bar, at) => { bar.value = at; bar.dispatchEvent(new Event('input', {bubbles: true})); }"
+ALL_PAUSED = "[...document.querySelectorAll('[data-pair] video')].every(film => film.paused)"
 ALL_READY = "[...document.querySelectorAll('[data-pair] video')].every(it => it.readyState >= 3)"
 
 
@@ -64,10 +70,10 @@ def beginning_of_the_voice(short: Path) -> Path:
 def both_play_together(page: Page) -> None:
     until(page, ALL_READY)
     page.click("[data-do=toggle]")
-    until(page, f"{TIMES}.every(time => time > 0.8)")
-    source, result = page.evaluate(TIMES)
-    assert abs(source - result) < 0.2
-    page.click("[data-do=toggle]")
+    until(page, TOGETHER)
+    page.evaluate(PAUSE)
+    until(page, ALL_PAUSED)
+    page.locator("[data-seek]").evaluate(SEEK, 0.4)
     before = page.evaluate(TIMES)[1]
     page.click("[data-do=forward]")
     until(page, f"{TIMES}.every(time => time > {before})")
@@ -86,7 +92,7 @@ def test_noise_called_mp4_is_refused_with_a_sentence_and_may_be_tried_again(
     page.set_input_files("#file-audio", fake)
     page.click("#send")
     page.wait_for_url(JOB)
-    expect(page.locator(".badge-failed")).to_be_visible(timeout=60_000)
+    expect(page.locator(".badge-failed")).to_be_visible(timeout=MADE_MS)
     expect(page.locator("[role=alert] code")).to_have_text("unsupported_media")
 
     page.click("#retry")
