@@ -51,7 +51,7 @@ export class Transfer {
     const plan = await this.open();
     this.waiting = [...plan.parts]; // the missing ones
     this.before = this.file.size - plan.parts.reduce((sum, part) => sum + part.size_bytes, 0);
-    this.tell("Uploading");
+    if (!this.paused) this.tell("Uploading");
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.lane()));
     this.tell("Putting together");
     await post(plan.complete_url, {}, this.token);
@@ -127,11 +127,11 @@ export class Transfer {
     return this.paused ? new Promise((resolve) => { this.wake = [...(this.wake ?? []), resolve]; }) : undefined;
   }
 
-  pause() {
+  pause(words = "Paused") {
     if (this.done) return;
     this.paused = true;
     for (const request of this.requests) request.abort();
-    this.tell("Paused");
+    this.tell(words);
   }
 
   resume() {

@@ -12,6 +12,7 @@ const deadline = new Deadline(document.getElementById("id_deadline"));
 const send = document.getElementById("send");
 const hold = document.getElementById("hold");
 const status = document.getElementById("status");
+const sample = document.getElementById("use-sample");
 let transfers = [];
 const arrived = new Map(); // file -> upload id, so that a second try does not send what is there
 
@@ -25,6 +26,9 @@ function problem(words) {
 function busy(on) {
   send.disabled = on;
   hold.hidden = !on;
+  hold.setAttribute("aria-pressed", false);
+  hold.textContent = "Pause upload";
+  if (sample) sample.disabled = on;
   for (const drop of drops) drop.lock(on);
   window.onbeforeunload = on ? (event) => event.preventDefault() : null;
 }
@@ -52,7 +56,7 @@ async function submit() {
     window.onbeforeunload = null;
     location.assign(job.url);
   } catch (failure) {
-    for (const transfer of transfers) if (!transfer.paused) transfer.pause();
+    for (const transfer of transfers) transfer.pause("Not all of it is sent");
     busy(false);
     status.textContent = "";
     send.querySelector("[data-label]").textContent = "Try again";
@@ -73,6 +77,7 @@ hold.addEventListener("click", () => {
   const pausing = hold.getAttribute("aria-pressed") !== "true";
   hold.setAttribute("aria-pressed", pausing);
   hold.textContent = pausing ? "Go on" : "Pause upload";
+  status.textContent = pausing ? "Paused" : "Uploading…";
   for (const transfer of transfers) pausing ? transfer.pause() : transfer.resume();
   say(pausing ? "Upload paused" : "Upload goes on");
 });
@@ -97,7 +102,6 @@ async function takeSample(button) {
   button.disabled = false;
 }
 
-const sample = document.getElementById("use-sample");
 if (sample) {
   sample.hidden = false;
   sample.addEventListener("click", () => takeSample(sample));
