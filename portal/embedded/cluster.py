@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -84,8 +85,15 @@ def _initdb(draft: Path, secret: Path, *, durable: bool) -> None:
             "/etc/passwd, or set DATABASE_URL to a server of your own."
         )
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-        raise EmbeddedError(f"PostgreSQL's folder could not be made: {' '.join(said)}")
+        why = reasons(done.stderr.strip() or done.stdout.strip())
+        raise EmbeddedError(f"PostgreSQL's folder could not be made: {why}")
+
+
+def reasons(said: str) -> str:
+    """What of a program's words tells why it failed: it ends with how it tidied up."""
+    lines = said.splitlines()
+    telling = [line for line in lines if re.search("error:|FATAL|PANIC|detail:", line, re.I)]
+    return " ".join(telling or lines[-1:])
 
 
 def forget_the_dead(data: Path) -> int | None:

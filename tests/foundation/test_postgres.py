@@ -208,3 +208,13 @@ def until(condition, *, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.05)
+
+
+def test_a_cluster_that_can_not_be_made_says_why_and_not_how_it_was_tidied_up():
+    said = (
+        "creating subdirectories ... ok\n"
+        'initdb: error: could not create directory "x": No space left on device\n'
+        'initdb: removing contents of data directory "x"'
+    )
+    assert cluster.reasons(said).endswith("No space left on device")
+    assert cluster.reasons("Killed") == "Killed"
