@@ -5,6 +5,7 @@ the input was refused; 1: something of ours failed, or a golden did; both with `
 """
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -18,11 +19,12 @@ from inference.arguments import (
     add_options,
     check_network,
     check_place,
+    check_segments,
     options_of,
     seconds,
 )
 from inference.bundle import commands as bundle
-from inference.errors import BadOption, EngineError
+from inference.errors import EngineError
 from inference.memory import give_back_frames
 from inference.options import SyncOptions
 from inference.progress import Meter
@@ -37,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     wait_asleep()
     give_back_frames()
     try:
+        _let_any_name_be_printed()
         given = parser().parse_args(arguments)
         code: int = given.command(given)
         sys.stdout.flush()
@@ -55,6 +58,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"engine_fault: {error.strerror}: {error.filename}", file=sys.stderr)
         return OUR_FAULT
     return code
+
+
+def _let_any_name_be_printed() -> None:
+    """A file's name is bytes, which need not be text."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")
 
 
 def _unheard() -> int:
@@ -120,10 +130,11 @@ def run_sync(given: argparse.Namespace) -> int:
     sources = [given.video, given.audio]
     check_place(given.out, sources)
     if given.report:
-        check_place(given.report, [*sources, given.out, given.report.with_name("faces.json")])
-    if given.segments and not given.segments.parent.is_dir():
-        told = f"The folder that {given.segments} should lie in is missing."
-        raise BadOption(told, hint="Make the folder first, or name another place.")
+        faces = given.report.with_name("faces.json")
+        check_place(given.report, [*sources, given.out, faces])
+        check_place(faces, [*sources, given.out])
+    if given.segments:
+        check_segments(given.segments)
     with Meter(sys.stderr) as meter:
         meter("probe", 0, 1)
         # Before the model takes its time to load.

@@ -1,14 +1,17 @@
 """The engine's options as words of a command line. Free of torch and cv2."""
 
 import argparse
+import errno
 import json
+import os
 import re
 import sys
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
-from inference.errors import BadOption
+from inference.errors import BadOption, EngineFault
 from inference.options import CODECS, LENGTHS, SILENCES, SPEEDS, SyncOptions
 
 DASHED_FILE = re.compile(r"-[^-\d.].+|-[^=]*\.[A-Za-z]\w*")  # a word that is no option of ours
@@ -84,15 +87,45 @@ def _box(text: str) -> tuple[int, ...]:
 
 
 def check_place(path: Path, sources: list[Path]) -> None:
-    """Raises BadOption if nothing can be written there, or if a source lies there."""
-    if path.is_dir():
-        raise BadOption(f"{path} can't be written: it is a folder.", hint="Name a file in it.")
+    """Raises BadOption if nothing can be written there, or if a source lies there.
+
+    A result is put in its place by a rename: a device or a pipe would be replaced, not written to.
+    """
+    try:
+        if path.is_dir():
+            raise BadOption(f"{path} can't be written: it is a folder.", hint="Name a file in it.")
+        if path.exists() and not path.is_file():
+            raise _unwritable(path, "it is a device, not a file")
+        _check_folder(path)
+    except OSError as error:
+        raise _unwritable(path, str(error.strerror)) from error
+    if any(os.path.realpath(path) == os.path.realpath(source) for source in sources):
+        told = f"{path} would overwrite another file of this run."
+        raise BadOption(told, hint="Name another place.")
+
+
+def check_segments(folder: Path) -> None:
+    """Raises BadOption if segments can't be kept there. It need not exist, where it lies must."""
+    if folder.exists() and not folder.is_dir():
+        raise _unwritable(folder, "it is a file, and segments are kept in a folder")
+    _check_folder(folder / "a" if folder.is_dir() else folder)
+
+
+def _check_folder(path: Path) -> None:
+    """Can something be made beside it? Asked before the work is done, not after it."""
     if not path.parent.is_dir():
         told = f"{path} can't be written: the folder {path.parent} is missing."
         raise BadOption(told, hint="Make the folder first, or name another place.")
-    if any(path.resolve() == source.resolve() for source in sources):
-        told = f"{path} would overwrite another file of this run."
-        raise BadOption(told, hint="Name another place.")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise EngineFault(f"The disk of {path.parent} is full.", hint="Make room.") from error
+        raise _unwritable(path, f"no file can be made in {path.parent}") from error
+
+
+def _unwritable(path: Path, why: str) -> BadOption:
+    return BadOption(f"{path} can't be written: {why}.", hint="Name another place.")
 
 
 def check_network(name: str | None) -> None:
