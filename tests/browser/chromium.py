@@ -47,6 +47,7 @@ def until(page: Page, expression: str, seconds: float = PATIENCE_SECONDS) -> Non
 
 
 def sign_in(page: Page, site: str, email: str, password: str) -> None:
+    page.set_default_timeout(PATIENCE_SECONDS * 1000)
     page.goto(f"{site}/account/login/")
     page.fill('input[name="login"]', email)
     page.fill('input[name="password"]', password)

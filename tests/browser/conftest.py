@@ -20,6 +20,7 @@ BUNDLE = ROOT / "inference/demo/bundle/manifest.json"
 def browser() -> Iterator[Browser]:
     if chromium.executable() is None:
         pytest.skip(f"no Chromium here: apt-get install {chromium.DEBIAN_PACKAGE}")
+    expect.set_options(timeout=chromium.PATIENCE_SECONDS * 1000)
     with chromium.browser() as running:
         yield running
 
@@ -59,8 +60,6 @@ def page(browser: Browser, site: dict[str, str]) -> Iterator[Page]:
     context = browser.new_context(
         timezone_id="Europe/Berlin", viewport={"width": 1280, "height": 900}
     )
-    context.set_default_timeout(chromium.PATIENCE_SECONDS * 1000)
-    expect.set_options(timeout=chromium.PATIENCE_SECONDS * 1000)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.chromium import sign_in
 from tests.browser.test_walk import JOB
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 PARTS = "**/parts/**"
 WORDS = "[data-drop=video] [data-words]"
 
@@ -30,7 +30,7 @@ def chosen(browser: Browser, site: dict[str, str], tmp_path: Path) -> Iterator[P
         page.set_input_files(f"#file-{kind}", noise)
     page.route(PARTS, lambda route: None)
     page.click("#send")
-    expect(page.locator(WORDS)).to_have_text("Uploading", timeout=30_000)
+    expect(page.locator(WORDS)).to_have_text("Uploading")
     yield page
     context.close()
 
