@@ -45,7 +45,9 @@ class Order:
     most_seconds: int
 
 
-def produce(order: Order, folder: Path, model: ModelChild, keeper: Keeper) -> tuple[Path, dict]:
+def produce(
+    order: Order, folder: Path, model: ModelChild, keeper: Keeper
+) -> tuple[Path, dict[str, Any]]:
     """The finished file and the facts about it. Raises EngineFailed or an Interrupted.
 
     Size and hash are read from the file itself, whatever the model's process says of them. The

@@ -117,7 +117,7 @@ def put(storage: Storage, key: str, file: Path, on_bytes: OnBytes = unheard) -> 
         raise OSError(f"stored as {saved} instead of {key}")
 
 
-class Counted(File):
+class Counted(File):  # type: ignore[type-arg]  # it takes none at run time
     """A file that says how much of it was read."""
 
     def __init__(self, file: BinaryIO, on_bytes: OnBytes) -> None:

@@ -49,7 +49,7 @@ def listing(request: MemberRequest) -> HttpResponse:
     return TemplateResponse(request, template, list_context(chosen, page))
 
 
-def list_context(chosen: str, page: Page) -> dict[str, Any]:
+def list_context(chosen: str, page: "Page[Job]") -> dict[str, Any]:
     shown = rows_of(page)
     return {
         "jobs": shown,

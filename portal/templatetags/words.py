@@ -1,6 +1,7 @@
 """Filters that put figures and times into words for the pages."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django import template
 from django.utils import timezone
@@ -45,7 +46,7 @@ def in_bytes(size: int | None) -> str:
 
 
 @register.filter(name="seconds")
-def in_seconds(length) -> str:
+def in_seconds(length: Any) -> str:
     """A length of time: 4.2 s, 3 min 05 s, 2 h 07 min. Accepts any number of seconds."""
     length = float(length or 0)
     if round(length, 1) < 60:
