@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 
 import pytest
 from django.db import OperationalError
@@ -16,6 +15,7 @@ from jobs.pieces import Pieces
 from jobs.producing import Order
 from tenants.context import acting_for, as_operator
 from tests import making
+from tests.messaging.sqs import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,20 +66,13 @@ def recorded(job):
         return list(Segment.objects.filter(job=job.id).values_list("number", "attempt_id"))
 
 
-def until(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def kept(job, folder, count):
     """An attempt that makes so many pieces, waits until they are recorded, and goes."""
     order = claimed(job)
     with Pieces(order, Keeper()).kept_in(folder):
         for number in range(count):
             lay_down(folder, number)
-        until(lambda: len(recorded(job)) == count)
+        eventually(lambda: len(recorded(job)) == count)
     released(order)
     return order
 
@@ -92,9 +85,9 @@ def test_a_piece_is_recorded_while_the_next_one_is_made(job, tmp_path):
     order, keeper = claimed(job), Keeper()
     with Pieces(order, keeper).kept_in(tmp_path / "segments"):
         lay_down(tmp_path / "segments", 0)
-        until(lambda: recorded(job) == [(0, order.attempt_id)])
+        eventually(lambda: recorded(job) == [(0, order.attempt_id)])
         lay_down(tmp_path / "segments", 1)
-        until(lambda: len(recorded(job)) == 2)
+        eventually(lambda: len(recorded(job)) == 2)
     with acting_for(job.tenant_id):
         segment = Segment.objects.get(number=0)
     assert storage.outputs().open(segment.key).read() == b"ten seconds of film"
@@ -113,7 +106,7 @@ def test_what_was_fetched_is_not_put_again_and_what_is_added_is(job, tmp_path):
     second = claimed(job)
     with Pieces(second, Keeper()).kept_in(tmp_path / "second"):
         lay_down(tmp_path / "second", 2)
-        until(lambda: len(recorded(job)) == 3)
+        eventually(lambda: len(recorded(job)) == 3)
     numbers = [(0, first.attempt_id), (1, first.attempt_id), (2, second.attempt_id)]
     assert recorded(job) == numbers
 
@@ -123,7 +116,7 @@ def test_a_piece_that_the_engine_makes_anew_takes_the_place_of_the_old_one(job, 
     second = claimed(job)
     with Pieces(second, Keeper()).kept_in(tmp_path / "second"):
         lay_down(tmp_path / "second", 0, b"by another model")
-        until(lambda: recorded(job) == [(0, second.attempt_id)])
+        eventually(lambda: recorded(job) == [(0, second.attempt_id)])
     released(second)
     with Pieces(claimed(job), Keeper()).kept_in(tmp_path / "third"):
         assert inside(tmp_path / "third")["00000.mp4"] == b"by another model"
@@ -134,7 +127,7 @@ def test_a_file_without_its_record_is_no_piece(job, tmp_path):
         (tmp_path / "segments" / "00000.mp4").write_bytes(b"not whole")
         (tmp_path / "segments" / "complete.json").write_text("{}")
         lay_down(tmp_path / "segments", 1)
-        until(lambda: recorded(job))
+        eventually(lambda: recorded(job))
     assert [number for number, _ in recorded(job)] == [1]
 
 
@@ -164,7 +157,7 @@ def test_a_storage_that_refuses_costs_the_job_nothing_and_is_asked_again(
     monkeypatch.setattr(storage, "put", refuses)
     with Pieces(claimed(job), Keeper()).kept_in(tmp_path / "segments"):
         lay_down(tmp_path / "segments", 0)
-        until(lambda: recorded(job))
+        eventually(lambda: recorded(job))
 
 
 def test_a_database_that_is_away_delays_the_record_and_loses_none(job, tmp_path, monkeypatch):
@@ -178,7 +171,7 @@ def test_a_database_that_is_away_delays_the_record_and_loses_none(job, tmp_path,
     monkeypatch.setattr(lifecycle, "record_segments", away)
     with Pieces(claimed(job), Keeper()).kept_in(tmp_path / "segments"):
         lay_down(tmp_path / "segments", 0)
-        until(lambda: recorded(job))
+        eventually(lambda: recorded(job))
 
 
 def test_a_worker_whose_job_is_another_s_records_nothing_more(job, tmp_path):
@@ -189,7 +182,7 @@ def test_a_worker_whose_job_is_another_s_records_nothing_more(job, tmp_path):
         with acting_for(job.tenant_id):
             lifecycle.claim(job.id, worker="another", lease=60)
         lay_down(tmp_path / "segments", 0)
-        until(lambda: made._over.is_set())
+        eventually(lambda: made._over.is_set())
     assert recorded(job) == []
 
 
