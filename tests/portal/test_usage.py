@@ -96,3 +96,7 @@ def test_the_table_can_be_had_as_csv(studio, deliver):
 def test_another_tenants_usage_is_not_counted(make_studio, deliver):
     deliver(datetime(2026, 5, 3, 12, tzinfo=UTC))
     assert "Nothing was delivered" in make_studio("Birch").browser.get(MAY).text
+
+
+def test_days_of_utc_are_told_without_an_offset(studio):
+    assert "by day (UTC)." in studio.browser.get(MAY).text
