@@ -1,6 +1,6 @@
 from urllib.parse import urlsplit
 
-from jobs import storage
+from jobs import downloads
 from tenants.context import acting_for, current
 from tenants.models import AuditEvent
 from tests.jobs.api.delivering import BYTES, delivered, failed
@@ -21,7 +21,7 @@ def test_a_result_is_a_redirect_to_the_file(acme, tmp_path, client):
 
 def test_the_address_is_signed_after_the_transaction(acme, tmp_path, monkeypatch):
     job_id, seen = delivered(acme, tmp_path), []
-    monkeypatch.setattr(storage, "download_url", lambda *told: seen.append(current()) or "/there")
+    monkeypatch.setattr(downloads, "link", lambda *told: seen.append(current()) or "/there")
     assert acme.client.get(f"/result/{job_id}")["Location"] == "/there"
     assert seen == [None]
 
