@@ -41,11 +41,14 @@ SELECT pg_policies::text FROM pg_policies WHERE schemaname = 'public'
 
 @pytest.fixture
 def apart(django_db_setup, django_db_blocker):
-    """A migrated database of its own, which the owner's alias points at."""
+    """A migrated database of its own, which the owner's alias points at.
+
+    Dropped without FORCE: that would ask for the right to end the server's own vacuum workers.
+    """
     name, settings = sql.Identifier(NAME), connections["owner"].settings_dict
     before = settings["NAME"]
     with database.owner(dbname="postgres") as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(name))
         connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
     with database.owner(dbname=NAME) as connection:
         for statement in roles.schema_statements():
@@ -58,7 +61,7 @@ def apart(django_db_setup, django_db_blocker):
         connections["owner"].close()
         settings["NAME"] = before
     with database.owner(dbname="postgres") as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+        connection.execute(sql.SQL("DROP DATABASE {}").format(name))
 
 
 def migrate(to: str) -> None:
