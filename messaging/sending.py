@@ -53,7 +53,8 @@ def _send_batch(broker: Broker, batch: list[OutboxMessage], until: float) -> tup
     """How many were tried before the time was up or SQS was found to be away, and how many sent."""
     sent = 0
     for position, message in enumerate(batch):
-        if time.monotonic() >= until:
+        # The first goes in any case: a claim may take a whole turn, and then none would ever go.
+        if position and time.monotonic() >= until:
             return position, sent
         try:
             sent += _send(broker, message)

@@ -184,7 +184,7 @@ def test_timers_run_while_the_outbox_is_full(start, broker, monkeypatch):
 
     monkeypatch.setattr(broker, "send", send)
     with operating("test"):
-        for _ in range(200):
+        for _ in range(60):
             enqueue(
                 message("lipsync", {"job_id": 1}, queue="lipsync", tenant_id=None, group="a-lane")
             )

@@ -1,6 +1,8 @@
 """From a row written with its reason to a message in the queue, whatever dies in between."""
 
 from datetime import timedelta
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from django.db import transaction
@@ -10,7 +12,7 @@ from messaging.errors import MissingGroup, UnknownQueue
 from messaging.ids import new_id
 from messaging.models import OutboxMessage
 from messaging.outbox import enqueue, message, prune
-from messaging.sending import operating, send_due, take_over
+from messaging.sending import TURN_SECONDS, operating, send_due, take_over
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,6 +112,17 @@ def test_a_row_that_cannot_be_made_a_message_holds_up_no_other(broker, tasks, br
     assert sum(iter(lambda: send_due(broker), 0)) == 5
     assert (tasks.size, row(lost).sent_at) == (5, None)
     assert row(lost).last_error and row(lost).send_attempts == 1
+
+
+def test_a_claim_that_takes_a_whole_turn_still_sends_a_message(broker, queue, monkeypatch):
+    """The database is slow: by its clock each look comes more than half a turn after the last."""
+    looks = count(0, 0.6 * TURN_SECONDS)
+    monkeypatch.setattr("messaging.sending.TURN_SECONDS", TURN_SECONDS)
+    monkeypatch.setattr("messaging.sending.time", SimpleNamespace(monotonic=lambda: next(looks)))
+    for _ in range(2):
+        write()
+    assert [send_due(broker), send_due(broker)] == [1, 1]
+    assert queue.size == 2
 
 
 def test_a_message_waits_for_its_time(broker, queue):
