@@ -34,6 +34,12 @@ SIGNATURES = (
     (0, b"\xff\xfb"), (0, b"\x00\x00\x01\xba"), (0, b"FLV"), (0, b"FORM"),
 )  # fmt: skip
 
+# Of those, what nothing else begins with.
+CERTAIN_SIGNATURES = (
+    (4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (0, b"\x1aE\xdf\xa3"), (0, b"OggS"), (0, b"fLaC"),
+    (0, b"FLV"),
+)  # fmt: skip
+
 # What Chromium, Firefox and Safari all play in a <video>: 8-bit H.264 with AAC or MP3 in MP4,
 # VP8/VP9 with Vorbis or Opus in WebM.
 BROWSER_PAIRS = {

@@ -11,7 +11,14 @@ from av.stream import Disposition
 
 from inference.media.child.references import refuse_references
 from inference.media.child.refusals import Refused
-from inference.media.formats import AUDIO_DECODERS, DEMUXERS, SIGNATURES, VIDEO_DECODERS
+from inference.media.child.segment_size import missing_bytes
+from inference.media.formats import (
+    AUDIO_DECODERS,
+    CERTAIN_SIGNATURES,
+    DEMUXERS,
+    SIGNATURES,
+    VIDEO_DECODERS,
+)
 from inference.media.limits import MediaLimits
 
 READ_BYTES = 1 << 18
@@ -20,6 +27,7 @@ MOST_GUESSED = 240  # frames a second, of a rate that nothing measures
 # Made to be cut and put together as streams: their clocks may start over anywhere, and their length
 # is the distance of the last timestamp from the first.
 STREAMED = {"mpegts", "mpeg"}
+CUT_SHORT = "The file is cut short: its end is missing."
 NOT_MEDIA = "This is not a video or sound file of a kind that can be read."
 
 
@@ -55,6 +63,8 @@ class Source:
 def opened(fd: int) -> Iterator[InputContainer]:
     """The file's container. Refuses whatever is not on the lists, before it is parsed."""
     refuse_references(fd)
+    if missing_bytes(fd):
+        raise Refused("damaged_media", CUT_SHORT)
     try:
         container = av.open(
             Source(fd),
@@ -85,9 +95,10 @@ def _unreadable(fd: int, error: Exception) -> Refused:
         return Refused("media_too_large", "Opening this file takes more memory than is allowed.")
     if isinstance(error, av.error.EOFError):
         return Refused("damaged_media", "The file is cut short: it ends before it has begun.")
-    known = any(start[offset:].startswith(value) for offset, value in SIGNATURES)
     # Invalid argument is what FFmpeg answers for a format that is not on the list.
-    if known and not isinstance(error, av.error.ArgumentError):
+    other = isinstance(error, av.error.ArgumentError)
+    signatures = CERTAIN_SIGNATURES if other else SIGNATURES
+    if any(start[offset:].startswith(value) for offset, value in signatures):
         return Refused("damaged_media", "The file is damaged: its index is missing or broken.")
     return Refused("unsupported_media", NOT_MEDIA)
 
@@ -180,4 +191,4 @@ def _check_size(width: int, height: int, limits: MediaLimits) -> None:
 def _check_whole(container: InputContainer, stream: av.stream.Stream) -> None:
     """A cut file whose index survived promises bytes beyond its end."""
     if any(entry.pos + entry.size > container.size for entry in stream.index_entries):
-        raise Refused("damaged_media", "The file is cut short: its end is missing.")
+        raise Refused("damaged_media", CUT_SHORT)

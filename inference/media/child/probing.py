@@ -16,6 +16,7 @@ from inference.media.limits import MediaLimits
 
 CONTAINERS = {"mov": "mp4", "matroska": "webm"}
 LONGEST_STEP_SECONDS = 60  # as in watching
+NOTHING_IN_IT = "The file holds neither a picture nor a sound; it may be cut short."
 WEBM_CODECS = {"vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1"}
 
 
@@ -34,7 +35,7 @@ def describe(fd: int, limits: MediaLimits) -> MediaInfo:
         )
         audio = _optional(bearable, lambda: opening.audio_stream(container))
         if video is None and audio is None:
-            raise Refused("unsupported_media", opening.NOT_MEDIA)
+            raise Refused("unsupported_media", NOTHING_IN_IT)
         duration = _duration(container, [stream for stream in (video, audio) if stream])
         if duration > limits.max_seconds and opening.is_streamed(container):
             duration = _played(container, video or audio)
