@@ -7,6 +7,7 @@ import pytest
 
 from inference import errors
 from inference.media import read_sound
+from inference.media.timing import read_timing
 from tests.inference import clips
 
 RATE = 8000
@@ -74,3 +75,13 @@ def test_a_sound_louder_than_full_scale_is_a_sound(tmp_path):
 )
 def test_old_recorders_sounds_are_heard(tmp_path, name, codec):
     assert abs(seconds(clips.sound(tmp_path / name, 2.0, codec=codec)) - 2) < 0.05
+
+
+@pytest.mark.parametrize("ending", ["wav", "mp3", "ogg", "flac"])
+def test_a_sound_of_one_sample_is_a_sound(tmp_path, ending):
+    source = clips.film(tmp_path / "a.mp4", clips.numbered(3))
+    voice = clips.sound(tmp_path / f"a.{ending}", 1 / 48000)
+    clips.chain(source, voice, tmp_path / "out.mp4")
+    timing = read_timing(tmp_path / "out.mp4")
+    assert timing.sound.end - timing.sound.start < 0.03
+    assert timing.video.packets == 1

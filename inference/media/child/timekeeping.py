@@ -67,6 +67,9 @@ class Extent:
         return Fraction(before, self._rate), Fraction(after, self._rate)
 
     def to_mapping(self) -> dict[str, Any]:
+        if self.start is None and self._rate:
+            # A sound of a few samples is all priming and padding to its coder.
+            self.start = self.end = self.first
         if self.start is None or self.end is None:
             raise Refused("damaged_media", "A stream of the file shows nothing at all.")
         times = {name: ratio(getattr(self, name)) for name in ("start", "end", "first", "last")}
