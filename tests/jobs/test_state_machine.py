@@ -43,7 +43,7 @@ def play(how: settings) -> tuple[Counter[Any], Counter[str]]:
     return moves, outcomes
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)  # minutes of it, on a machine that does much else
 @pytest.mark.usefixtures("db", "shelves")
 def test_in_every_order_a_job_ends_once_and_is_billed_once():
     moves, outcomes = play(DAILY)
