@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from jobs.content_types import content_type
-from jobs.models import Upload
+
+if TYPE_CHECKING:  # the model's process fetches its files by this module, and has no database
+    from jobs.models import Upload
 
 CHUNK_BYTES = 1 << 20
 OnBytes = Callable[[int], None]
@@ -80,7 +82,7 @@ def fetch(
     return path
 
 
-def fetch_upload(upload: Upload, path: Path, on_bytes: OnBytes = unheard) -> Path:
+def fetch_upload(upload: "Upload", path: Path, on_bytes: OnBytes = unheard) -> Path:
     """The same of what a tenant has sent.
 
     Raises OSError for more or fewer bytes than were sent: a storage that gives half of a file is
