@@ -51,10 +51,11 @@ def read(job_id: UUID, *, dispatch: int | None, now: datetime | None = None) -> 
 
 
 def _has_moved_on(job: Job, dispatch: int | None) -> bool:
-    """It waits no more for what the message asked, or somebody has begun it since."""
+    """It waits no more for what the message asked, or somebody has begun it since; or its lane was
+    taken back, and admission asks anew."""
     if dispatch is None:
         return job.state != State.VALIDATING
-    if job.state != State.QUEUED:
+    if job.state != State.QUEUED or job.lane is None:
         return True
     earlier = dispatch != job.dispatch_number
     return earlier and dispatches.was_begun_since(job, dispatch)

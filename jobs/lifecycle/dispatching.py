@@ -33,11 +33,12 @@ def dispatch_all(jobs: Sequence[Job], *, after_seconds: float = 0) -> None:
 def step_back(jobs: Sequence[Job]) -> None:
     """Queued jobs give their lanes back: their tenant is suspended.
 
-    The caller has their locks. A message of theirs that is on its way finds them without a lane.
+    The caller has their locks. A message of theirs that is on its way finds them without a lane;
+    that nobody answers it is no silence of the workers.
     """
     for job in jobs:
-        job.lane = None
-    Job.objects.bulk_update(jobs, ["lane"])
+        job.lane, job.unheard_since, job.dead_letters = None, None, 0
+    Job.objects.bulk_update(jobs, ["lane", "unheard_since", "dead_letters"])
 
 
 def _wake_up(job: Job, after_seconds: float) -> OutboxMessage:

@@ -66,6 +66,17 @@ def test_a_job_that_nobody_could_begin_for_hours_fails(job):
     assert ended.error_hint
 
 
+def test_a_job_whose_lane_was_taken_back_is_neither_sent_nor_called_silent(job):
+    """Its tenant is suspended: admission sends it anew when that is over."""
+    dies(job, 2, since=database_now(), hours=2.9)
+    job.refresh_from_db()
+    lifecycle.step_back([job])
+    assert dead_letters.read(job.id, dispatch=job.dispatch_number) is None
+    job.refresh_from_db()
+    assert (job.state, job.lane, job.dispatch_number) == (State.QUEUED, None, 3)
+    assert (job.unheard_since, job.dead_letters) == (None, 0)
+
+
 def test_two_short_outages_hours_apart_end_nothing(job):
     begun = database_now()
     dies(job, 2, since=begun, hours=0.01)
