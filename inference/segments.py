@@ -13,7 +13,7 @@ from typing import Any
 from inference.diffusion import WINDOW_FRAMES
 from inference.files import read_mapping
 
-VERSION = 2  # 1 had nothing of the source, and another way to 25 frames a second
+VERSION = 3  # 2 knew no mirrored film, and of a clock that starts over the first part only
 SEGMENT_SECONDS = 10
 
 
