@@ -61,10 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _let_any_name_be_printed() -> None:
-    """A file's name is bytes, which need not be text."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="surrogateescape")
+    """A file's name is bytes, which need not be text; on standard error Python escapes such."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 def _unheard() -> int:

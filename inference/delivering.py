@@ -15,7 +15,7 @@ def deliver(result: SyncResult, made: Path, report: Path | None) -> None:
     try:
         if report is not None:
             for path, told in ((report.with_name(FACES), result.faces), (report, result.report)):
-                draft = made.with_name(path.name)
+                draft = made.with_name("report.draft")  # whatever its name will be
                 document.write(draft, told)
                 move(draft, path)
                 placed.append(path)

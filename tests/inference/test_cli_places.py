@@ -1,5 +1,6 @@
 """Where the command writes, and where it refuses to before any work is done."""
 
+import json
 import os
 import signal
 import stat
@@ -72,6 +73,15 @@ def test_what_is_laid_beside_the_report_overwrites_no_input(pair, tmp_path, caps
     arguments = (pair[0], sound, tmp_path / "out.mp4", "--report", tmp_path / "report.json")
     assert main(["sync", *map(str, arguments), *BOX]) == 2
     assert "faces.json would overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["result.mp4", "segments"])
+def test_a_report_may_have_any_name(pair, tmp_path, name):
+    """Also those that the run's own files have, in their folder."""
+    out, report = tmp_path / "out.mp4", tmp_path / name
+    assert main(["sync", *map(str, (*pair, out)), *BOX, "--report", str(report)]) == 0
+    assert probe(out).duration == Fraction(3, 25)
+    assert json.loads(report.read_text())["frames"]["source"] == 3
 
 
 def test_segments_are_kept_in_a_folder(refused, tmp_path):
