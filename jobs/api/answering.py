@@ -51,7 +51,8 @@ class ApiAnswers:
 
 def _lost(request: HttpRequest, response: HttpResponse) -> bool:
     """A program with a key that asks for an address that is nowhere, neither here nor a page."""
-    return response.status_code == 404 and "Authorization" in request.headers
+    given = request.headers.get("Authorization", "")  # a person's proxy may ask for a password
+    return response.status_code == 404 and given.lower().startswith("bearer ")
 
 
 def as_response(problem: Problem, request: HttpRequest) -> JsonResponse:
