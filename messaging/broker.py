@@ -113,7 +113,8 @@ class Broker(SQSBroker):
                 QueueUrl=queue_url, ReceiptHandle=receipt, VisibilityTimeout=int(seconds)
             )
         except (ClientError, BotoCoreError) as problem:
-            log.warning("visibility_not_changed", queue=queue_url, problem=str(problem))
+            queue = queue_url.rpartition("/")[2]
+            log.warning("visibility_not_changed", queue=queue, problem=str(problem))
 
     def enqueue(
         self, message: dramatiq.Message[Any], *, delay: int | None = None

@@ -34,7 +34,7 @@ SELECT next.id FROM due CROSS JOIN LATERAL (
         WHERE queue = due.queue AND tenant = due.tenant AND due_at <= statement_timestamp()
             AND (claimed_until IS NULL OR claimed_until < statement_timestamp())
         ORDER BY queue, tenant, due_at, id
-        LIMIT (SELECT ceil(%(most)s::float / count(*))::bigint FROM due)
+        LIMIT (SELECT ceil(%(most)s::float / greatest(count(*), 1))::bigint FROM due)
     ) first_ones
 ) next
 ORDER BY next.place, random() LIMIT %(most)s
