@@ -37,7 +37,7 @@ class Network(Protocol):
 
 def scheduler(steps: int) -> "DDIMScheduler":
     """LatentSync's schedule, its timesteps set; 20 steps are 951, 901, ... 1."""
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler  # see weights.vae_checkpoint()
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler  # see network_files
 
     ddim: DDIMScheduler = DDIMScheduler(
         num_train_timesteps=1000,

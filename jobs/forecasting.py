@@ -1,6 +1,6 @@
 """When a result may be there: learned from recent successes, in figures that tell of no tenant.
 
-The functions of jobs/migrations/0005 give quantiles over the last fifty successes of a kind, 20 and
+The functions of jobs/migrations/0009 give quantiles over the last fifty successes of a kind, 20 and
 80 percent. A forecast is a range of that width, and nothing where too few are known.
 """
 
