@@ -92,7 +92,8 @@ def test_segments_are_kept_in_a_folder(refused, tmp_path):
     assert "no file can be made" in refused(tmp_path / "out.mp4", "--segments", "/proc/x")
 
 
-def test_a_name_that_is_no_text_is_a_name(pair, tmp_path):
+def test_a_name_that_is_no_text_is_a_name(pair, tmp_path, capsysbinary):
     out = tmp_path / os.fsdecode(b"\xff\xfe.mp4")
     assert main(["sync", *map(str, (*pair, out)), *BOX]) == 0
+    assert b"\xff\xfe.mp4" in capsysbinary.readouterr().out
     assert probe(out).duration == Fraction(3, 25)
