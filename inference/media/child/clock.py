@@ -35,8 +35,8 @@ class Clock:
         # Eight bytes a frame: a film may last for hours.
         self._starts = array("q")
         self._latest = NEVER
-        # The last two ways in which the clock was set, the one in force first: a timestamp, and the
-        # tick that it means. A single wrong timestamp doesn't lead away from the clock for good.
+        # How the clock is set, a timestamp and the tick that it means; and, while that is news, how
+        # it was set before. A single wrong timestamp doesn't lead away from the clock for good.
         self._settings: list[tuple[int, int]] = []
         self._last_lasts = self.frame
 
@@ -56,14 +56,27 @@ class Clock:
         following = 0 if self._latest == NEVER else self._latest + self.frame
         if stamp is None:
             return following
+        self._trust()
         starts = [tick + self._tick(stamp - told) for told, tick in self._settings]
-        if len(starts) == 2 and starts[1] == following != starts[0]:
-            self._settings.reverse()
-            return following
+        if len(starts) == 2 and self._explains(starts[1]):
+            del self._settings[0]
+            return starts[1]
         if starts and not self._is_set_anew(starts[0]):
             return starts[0]
-        self._settings = [(stamp, following), *self._settings[:1]]
+        self._settings = [(stamp, following), *self._settings[-1:]]
         return following
+
+    def _trust(self) -> None:
+        """What the clock was set to is no mistake once it has gone on from there for a while."""
+        if self._settings:
+            went_on = (self._latest - self._settings[0][1]) * self.time_base
+            if went_on > LONGEST_SLIP_SECONDS:
+                del self._settings[1:]
+
+    def _explains(self, start: int) -> bool:
+        """This is later than the picture before the one that set the clock anew, which was put a
+        usual frame after it and may have been due later or sooner."""
+        return start > self._latest - self.frame and not self._is_set_anew(start)
 
     def _is_set_anew(self, start: int) -> bool:
         later = (start - self._latest) * self.time_base

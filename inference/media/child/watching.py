@@ -24,7 +24,7 @@ from inference.media.limits import MediaLimits
 from inference.media.pictures import Plane
 from inference.media.timeline import Retimed, Showing, Slot, Strip, showings
 
-# A longer step of a stream's clock is a mistake, as it is for sound (listening).
+# A longer step of a stream's clock is a mistake, as it is for sound (tracks).
 LONGEST_STEP_SECONDS = Fraction(60)
 NO_PICTURE = "The file's picture can't be decoded."
 
