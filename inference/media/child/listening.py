@@ -4,6 +4,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import av
@@ -33,7 +34,7 @@ def sound(request: dict[str, Any], limits: MediaLimits) -> None:
     fd = request["source"]
     with _opened(fd) as (container, stream):
         listener = Listener(stream, limits, begins(container, fd), lambda: _packets(fd))
-        listener.promised = promises.promised_seconds(fd, container)
+        listener.check_whole = partial(promises.check_whole, fd, container)
         listener.listen(container.demux(stream))
 
 
@@ -66,10 +67,8 @@ class Listener:
     """Decodes a sound stream once. Positions are samples at the stream's own rate, from where the
     file begins; where the stream begins later or has a gap, silence is put.
 
-    promised: seconds that the file says it has, 0 where it doesn't say.
+    check_whole: raises Refused if the file promised more than these seconds.
     """
-
-    promised = Fraction(0)
 
     def __init__(
         self, stream: av.AudioStream, limits: MediaLimits, begins: Fraction | None, again: Packets
@@ -80,6 +79,7 @@ class Listener:
         self.position = 0
         self.origin = Fraction(0)
         self.track: Track | None = None
+        self.check_whole: Callable[[Fraction], None] = lambda lasted: None
         self._alike = Alike()
         self._resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
         self._batch = bytearray()
@@ -101,7 +101,7 @@ class Listener:
             raise Refused("damaged_media", "The file's sound can't be decoded.")
         for frame in self._alike.rest():
             self._take(frame)
-        promises.check_kept(self.promised, Fraction(self.position, self.rate))
+        self.check_whole(Fraction(self.position, self.rate))
         self._finish(self.track)
 
     def _hear(self, frame: av.AudioFrame, told: Fraction | None) -> None:
