@@ -2,9 +2,10 @@
 
 from fractions import Fraction
 
+import av
 import pytest
 
-from inference.media import open_frames, probe
+from inference.media import open_frames, probe, read_sound
 from inference.media.child.clock import Clock
 from tests.inference import clips
 
@@ -31,6 +32,29 @@ def test_a_picture_that_comes_a_little_late_is_never_seen():
 def test_one_wrong_time_does_not_lead_away_from_the_clock():
     assert starts([90_000, 90_040, 0, 90_120, 90_160]) == [0, 1, 2, 3, 4]
     assert starts([0, 40, 900_000, 120, 160], Fraction(60)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("wrong", [[0], [7500], [0, 0], [0, 40], [5000, 3000]])
+def test_wrong_times_in_a_film_of_variable_rate_do_not_stop_it(wrong):
+    stamps = [40 * n + (0, 7, -6, 3, -7)[n % 5] for n in range(300)]
+    harmed = stamps[:200] + wrong + stamps[200 + len(wrong) :]
+    told = [start and start * 40 for start in starts(harmed)]
+    assert told[:200] + told[202:] == stamps[:200] + stamps[202:]
+
+
+def test_a_picture_after_a_wrong_time_may_be_due_sooner_than_usual():
+    assert starts([90_000, 90_040, 0, 90_075, 90_120]) == [0, 1, 2, None, 3]
+
+
+def test_pictures_stand_for_long_on_a_clock_that_started_over_too():
+    cut = [*range(0, 10_000, 40), *range(0, 1000, 40), 12_000]
+    assert starts(cut)[-2:] == [274, 250 + 300]
+
+
+def test_few_pictures_a_second_are_no_reason_to_turn_the_clock_back():
+    slow = Clock(Fraction(1), MILLISECOND)
+    assert all(slow.note(stamp) for stamp in (0, 1000, 2000, 1400, 2400, 3400))
+    assert [slow.start(n) / slow.frame for n in range(6)] == list(range(6))
 
 
 def test_pictures_without_a_time_are_followed_by_those_that_have_one():
@@ -72,6 +96,31 @@ def test_films_put_one_behind_the_other_play_whole(tmp_path, first, second):
     assert numbers == list(range(45))
     assert times == [Fraction(n, 25) for n in range(45)]
     assert probe(path).video.frame_rate == 25
+
+
+def voice(path, begins):
+    """Two seconds of sound, on a transport stream's clock that begins at so many seconds."""
+    with av.open(str(path), "w", options={"output_ts_offset": str(begins)}) as out:
+        stream = out.add_stream("mp2", rate=48000, layout="mono")
+        for frame in clips.sine(2):
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("begins", [30_000, 600, 1])
+def test_the_length_of_a_voice_whose_clock_jumps_is_what_is_heard(tmp_path, begins):
+    path = tmp_path / "a.ts"
+    path.write_bytes(voice(tmp_path / "1.ts", 5) + voice(tmp_path / "2.ts", 5 + begins))
+    info, heard = probe(path), read_sound(path, tmp_path / "spool").duration
+    assert abs(info.audio.duration - heard) < Fraction(1, 10)
+    assert info.duration == info.audio.duration
+
+
+def test_the_length_of_a_film_whose_clock_jumps_is_what_is_seen(tmp_path):
+    for first, second in ((1, 4000), (5000, 1)):
+        info = probe(glued(tmp_path / "a.ts", first, second))
+        assert abs(info.duration - Fraction(45, 25)) < Fraction(1, 10)
 
 
 def test_they_play_backwards_too(tmp_path):

@@ -16,6 +16,11 @@ from inference.media.limits import MediaLimits
 
 CONTAINERS = {"mov": "mp4", "matroska": "webm"}
 LONGEST_STEP_SECONDS = 60  # as in watching
+# Of these the length in the header may be far off though the file is whole: the distance of two
+# timestamps of a clock that starts over, what a writer into a pipe put in its place, that of a
+# sound of which this is a piece, or a guess. Their packets are counted, without being decoded.
+MISTOLD = {*opening.STREAMED, "aiff", "flac", "mp3", "aac"}
+MOST_ROUNDED_SECONDS = 1
 NOTHING_IN_IT = "The file holds neither a picture nor a sound; it may be cut short."
 WEBM_CODECS = {"vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1"}
 
@@ -36,11 +41,11 @@ def describe(fd: int, limits: MediaLimits) -> MediaInfo:
         audio = _optional(bearable, lambda: opening.audio_stream(container))
         if video is None and audio is None:
             raise Refused("unsupported_media", NOTHING_IN_IT)
-        duration = _duration(container, [stream for stream in (video, audio) if stream])
-        if duration > limits.max_seconds and opening.is_streamed(container):
-            duration = _played(container, video or audio)
+        streams = [stream for stream in (video, audio) if stream]
+        played = _played(container, streams) if container.format.name in MISTOLD else {}
+        duration = max(played.values()) if played else _duration(container, streams)
         opening.check_seconds(duration, limits)
-        sound = _optional(bearable, lambda: _sound(fd)) if audio else None
+        sound = _optional(bearable, lambda: _sound(fd, played)) if audio else None
         name = _container_name(container, video)
         return MediaInfo(
             container=name,
@@ -82,16 +87,15 @@ def _picture_of(stream: av.VideoStream, frame: Any, name: str, sound: str | None
     )
 
 
-def _sound(fd: int) -> AudioInfo:
+def _sound(fd: int, played: dict[int, Fraction]) -> AudioInfo:
     with opening.opened(fd) as container:
         stream = opening.audio_stream(container)
         first_frame(container, stream)
-        ticks = stream.duration
         return AudioInfo(
             codec=stream.codec_context.codec.canonical_name,
             sample_rate=stream.codec_context.sample_rate,
             channels=stream.codec_context.layout.nb_channels,
-            duration=None if not ticks or ticks < 0 else ticks * Fraction(stream.time_base),
+            duration=played.get(stream.index) or _told(stream),
         )
 
 
@@ -113,7 +117,7 @@ def first_frame(container: InputContainer, stream: Any) -> Any:
 
 def _duration(container: InputContainer, streams: list[Any]) -> Fraction:
     """Exact seconds: what the streams' headers say, else the container's, else the last packet."""
-    told = [Fraction(s.duration) * s.time_base for s in streams if s.duration and s.duration > 0]
+    told = [seconds for seconds in map(_told, streams) if seconds]
     if told:
         return max(told)
     if container.duration and container.duration > 0:
@@ -129,16 +133,45 @@ def _duration(container: InputContainer, streams: list[Any]) -> Fraction:
     return max(ends)
 
 
-def _played(container: InputContainer, stream: Any) -> Fraction:
-    """Seconds of a stream whose clock starts over on the way: the sum of its believable steps."""
-    seconds, before, base = Fraction(0), None, Fraction(stream.time_base)
-    for packet in container.demux(stream):
-        if packet.dts is None:
-            continue
-        step = (packet.dts - (packet.dts if before is None else before)) * base
-        believed = 0 <= step <= LONGEST_STEP_SECONDS
-        seconds, before = seconds + (step if believed else 0), packet.dts
-    return seconds
+def _told(stream: Any) -> Fraction | None:
+    """Seconds by the word of the stream's header."""
+    ticks = stream.duration
+    return ticks * Fraction(stream.time_base) if ticks and ticks > 0 else None
+
+
+def _played(container: InputContainer, streams: list[Any]) -> dict[int, Fraction]:
+    """Seconds of each stream, by its number: what its header tells if its packets bear that out,
+    else the sum of their believable steps. The container is read to its end."""
+    sums = {stream.index: Steps() for stream in streams}
+    for packet in container.demux(*streams):
+        if packet.dts is not None:
+            sums[packet.stream.index].add(packet)
+    told = {stream.index: _told(stream) for stream in streams}
+    return {n: steps.settled(told[n]) for n, steps in sums.items() if steps.seconds}
+
+
+class Steps:
+    """Adds up how long a stream's packets last, on a clock that may start over on the way."""
+
+    def __init__(self) -> None:
+        self._passed = self._lasts = Fraction(0)
+        self._before: int | None = None
+
+    def add(self, packet: av.Packet) -> None:
+        base = Fraction(packet.time_base)
+        if self._before is not None:
+            step = (packet.dts - self._before) * base
+            believed = 0 <= step <= LONGEST_STEP_SECONDS
+            self._passed += step if believed else self._lasts
+        self._before, self._lasts = packet.dts, (packet.duration or 0) * base
+
+    @property
+    def seconds(self) -> Fraction:
+        return self._passed + self._lasts
+
+    def settled(self, told: Fraction | None) -> Fraction:
+        near = told is not None and abs(told - self.seconds) <= MOST_ROUNDED_SECONDS
+        return told if told is not None and near else self.seconds
 
 
 def _container_name(container: InputContainer, video: Any) -> str:
