@@ -40,7 +40,7 @@ SELECT pg_policies::text FROM pg_policies WHERE schemaname = 'public'
 
 
 @pytest.fixture
-def apart(django_db_setup, django_db_blocker):
+def apart(transactional_db):
     """A migrated database of its own, which the owner's alias points at.
 
     Dropped without FORCE: that would ask for the right to end the server's own vacuum workers.
@@ -53,13 +53,12 @@ def apart(django_db_setup, django_db_blocker):
     with database.owner(dbname=NAME) as connection:
         for statement in roles.schema_statements():
             connection.execute(statement)
-    with django_db_blocker.unblock():
-        connections["owner"].close()
-        settings["NAME"] = NAME
-        call_command("migrate", database="owner", verbosity=0, interactive=False)
-        yield
-        connections["owner"].close()
-        settings["NAME"] = before
+    connections["owner"].close()
+    settings["NAME"] = NAME
+    call_command("migrate", database="owner", verbosity=0, interactive=False)
+    yield
+    connections["owner"].close()
+    settings["NAME"] = before
     with database.owner(dbname="postgres") as connection:
         connection.execute(sql.SQL("DROP DATABASE {}").format(name))
 
@@ -73,6 +72,7 @@ def schema() -> set[str]:
         return {text for (text,) in connection.execute(SCHEMA)}
 
 
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 def test_each_migration_runs_backwards_and_makes_the_same_again(apart):
     names = sorted(name for app, name in MigrationLoader(None).disk_migrations if app == "jobs")
     whole, before = schema(), {}
