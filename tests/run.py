@@ -37,7 +37,7 @@ def absent_packages() -> list[str]:
 
 
 def parallel(arguments: list[str]) -> list[str]:
-    """All tests are shared out by file to half of the cores, two at least: many of them wait.
+    """All tests are shared out by file to half of the cores, three at least: many of them wait.
 
     Not those that somebody named, nor where pytest's own options say it already.
     """
@@ -45,7 +45,7 @@ def parallel(arguments: list[str]) -> list[str]:
     chosen = any(word.startswith(("-n", "--numprocesses", "--pdb")) for word in arguments)
     if named or chosen:
         return []
-    workers = min(4, max(2, (os.cpu_count() or 1) // 2))
+    workers = min(4, max(3, (os.cpu_count() or 1) // 2))
     # In the folders' order: sorted by number of tests, the long walks would come last and alone.
     return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
 
