@@ -25,7 +25,8 @@ def page_of(job: Job) -> str:
 def test_a_tenant_without_jobs_sees_the_three_steps_and_the_sample(studio):
     page = studio.browser.get(reverse("portal:home")).text
     assert "1. Send a video and a voice" in page
-    assert "Use the sample pair" in page
+    takes_the_sample = f'href="{reverse("portal:new_job")}?sample=1"'
+    assert takes_the_sample in page and "Use the sample pair" in page
     assert "No jobs yet" in studio.browser.get(reverse("portal:jobs")).text
 
 
