@@ -17,16 +17,21 @@ BUNDLE = ROOT / "inference/demo/bundle/manifest.json"
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def installed() -> None:
     if chromium.executable() is None:
         pytest.skip(f"no Chromium here: apt-get install {chromium.DEBIAN_PACKAGE}")
+
+
+@pytest.fixture(scope="module")
+def browser(installed: None) -> Iterator[Browser]:
+    """For one file: while it runs, this thread has an event loop and Django refuses it queries."""
     expect.set_options(timeout=chromium.PATIENCE_SECONDS * 1000)
     with chromium.browser() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def site(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """`address`, `email` and `password` of a product that runs as bin/demo runs it.
 
     With the demo model where its bundle is, else with a child that copies the video.
