@@ -18,7 +18,7 @@ from django.db import connections
 
 from jobs import lifecycle, metrics, pieces, storage
 from jobs.child import ModelChild
-from jobs.errors import NotClaimable, StaleAttempt
+from jobs.errors import NotClaimable, StaleAttempt, TenantSuspended
 from jobs.failures import TRY_AGAIN
 from jobs.fitness import Fitness
 from jobs.folders import work_folder
@@ -61,8 +61,10 @@ class Supervisor:
         """
         self.fitness.check(message, self.hold(message))
         try:
-            order = self._claim(job_id, tenant_id)
+            order = self._claim(job_id, tenant_id, message.group)
         except NotClaimable as refusal:
+            if isinstance(refusal, TenantSuspended):
+                _let_step_back(job_id, tenant_id)
             # A repeated message, or one of a job that was canceled or dispatched again meanwhile.
             log.info("job_not_claimed", job_id=str(job_id), reason=str(refusal))
             return
@@ -80,9 +82,10 @@ class Supervisor:
             beat_seconds=settings.HEARTBEAT_SECONDS,
         )
 
-    def _claim(self, job_id: UUID, tenant_id: UUID) -> Order:
+    def _claim(self, job_id: UUID, tenant_id: UUID, group: str) -> Order:
+        lease = settings.JOB_LEASE_SECONDS
         with acting_for(tenant_id):
-            attempt = lifecycle.claim(job_id, worker=self.name, lease=settings.JOB_LEASE_SECONDS)
+            attempt = lifecycle.claim(job_id, worker=self.name, lease=lease, group=group)
             job = attempt.job
             return Order(
                 job_id=job.id,
@@ -158,6 +161,14 @@ class Supervisor:
             metrics.failed_jobs.labels(problem.code).inc()
         log.warning("attempt_failed", code=problem.code, reason=problem.message, job=job.state)
         return job
+
+
+def _let_step_back(job_id: UUID, tenant_id: UUID) -> None:
+    """Its message goes: with a lane it would seem to be sent, and nobody would send it again when
+    the suspension is lifted before admission has seen it."""
+    with acting_for(tenant_id):
+        job = Job.objects.runnable().select_for_update(of=("self",)).filter(id=job_id)
+        lifecycle.step_back(list(job))
 
 
 def _put(order: Order, file: Path, keeper: Keeper) -> str:

@@ -106,7 +106,8 @@ class Consumer(dramatiq.Consumer):
             self.close()
 
     def _accept(self, raw: dict[str, Any], before: float) -> None:
-        receives = int(raw.get("Attributes", {}).get("ApproximateReceiveCount", 1))
+        told = raw.get("Attributes", {})
+        receives = int(told.get("ApproximateReceiveCount", 1))
         try:
             message = decode(self.queue, raw["Body"])
         except ValueError as problem:
@@ -120,6 +121,7 @@ class Consumer(dramatiq.Consumer):
             receipt=raw["ReceiptHandle"],
             receives=receives,
             hidden_since=before,
+            group=told.get("MessageGroupId", ""),
         )
         self.slots.take(received.receipt)
         self.messages.append(received)

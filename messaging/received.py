@@ -28,11 +28,13 @@ class Received(dramatiq.MessageProxy):
         receipt: str,
         receives: int,
         hidden_since: float,
+        group: str = "",
     ) -> None:
         super().__init__(message)
         self.queue_url = queue_url
         self.receipt = receipt
         self.receives = receives
+        self.group = group  # "" on a standard queue that was told none
         self.lost = False  # the hold on it ended: its receipt is not to be used any more
         self.hidden_since = hidden_since  # time.monotonic() from before the receive: never too late
 

@@ -26,6 +26,7 @@ from jobs.errors.work import (
     NotRedrivable,
     NotRetryable,
     StaleAttempt,
+    TenantSuspended,
     TooManyWaiting,
 )
 
@@ -47,6 +48,7 @@ __all__ = [
     "StaleAttempt",
     "StorageBroken",
     "StorageFull",
+    "TenantSuspended",
     "TooManyWaiting",
     "UnknownUpload",
     "UploadClosed",

@@ -19,6 +19,13 @@ class NotClaimable(JobError):
         super().__init__(f"Job {job.id} {_now(job)}; {why}.")
 
 
+class TenantSuspended(NotClaimable):
+    """Nothing of its tenant's is begun. Let the job step back before its message is deleted."""
+
+    def __init__(self, job: Any) -> None:
+        super().__init__(job, "its tenant is suspended")
+
+
 class StaleAttempt(JobError):
     """Another attempt has the job by now, or it has ended. Write nothing, acknowledge nothing."""
 

@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db import transaction
 
 from jobs.clock import database_now
-from jobs.errors import NotClaimable
+from jobs.errors import NotClaimable, TenantSuspended
+from jobs.lifecycle.dispatching import group_of
 from jobs.lifecycle.moving import move, owned
 from jobs.models import Attempt, Job, Segment, State
 from messaging.crashpoints import crash_point
@@ -35,18 +36,21 @@ class StoredSegment:
 
 
 @transaction.atomic
-def claim(job_id: UUID, *, worker: str, lease: float) -> Attempt:
+def claim(job_id: UUID, *, worker: str, lease: float, group: str = "") -> Attempt:
     """Start the next attempt at a queued job; it is the worker's for `lease` seconds.
 
-    Raises NotClaimable if it is final, in another worker's hands or a suspended tenant's:
-    acknowledge the message then.
+    `group` is that of the message, if it is known. Raises NotClaimable if the job is final or in
+    another worker's hands, or the message one of a lane that it gave back: acknowledge it then.
+    Raises TenantSuspended, of which that is true once the job has stepped back.
     """
     jobs = Job.objects.select_for_update(of=("self",)).select_related("tenant")
     job = jobs.filter(id=job_id).first()
     if job is None or job.state != State.QUEUED or job.lane is None:
         raise NotClaimable(job or Job(id=job_id, state="gone"))
     if job.tenant.suspended_at is not None:
-        raise NotClaimable(job, "its tenant is suspended")
+        raise TenantSuspended(job)
+    if _is_of_another_lane(group, job):
+        raise NotClaimable(job, "its message is of a lane that it gave back")
     now = database_now()
     _begin(job, now)
     attempt = Attempt.objects.create(
@@ -61,6 +65,12 @@ def claim(job_id: UUID, *, worker: str, lease: float) -> Attempt:
     crash_point("claim.before_commit")
     transaction.on_commit(lambda: crash_point("claim.committed"))
     return attempt
+
+
+def _is_of_another_lane(group: str, job: Job) -> bool:
+    """For as long as the video takes, the message would hold up the job that has that lane now.
+    This one was sent again when it was given its own."""
+    return group.startswith(f"{job.tenant_id}/") and group != group_of(job)
 
 
 def _begin(job: Job, now: datetime) -> None:

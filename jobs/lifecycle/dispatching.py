@@ -9,6 +9,11 @@ from messaging.models import OutboxMessage
 from messaging.outbox import enqueue, message
 
 
+def group_of(job: Job) -> str:
+    """Of its messages: the queue hands out one of a group at a time, and a lane has one job."""
+    return f"{job.tenant_id}/{job.lane}"
+
+
 def dispatch(job: Job, *, after_seconds: float = 0) -> None:
     """Send a queued job, which holds a lane, to the workers; once more under a new number.
 
@@ -33,8 +38,8 @@ def dispatch_all(jobs: Sequence[Job], *, after_seconds: float = 0) -> None:
 def step_back(jobs: Sequence[Job]) -> None:
     """Queued jobs give their lanes back: their tenant is suspended.
 
-    The caller has their locks. A message of theirs that is on its way finds them without a lane;
-    that nobody answers it is no silence of the workers.
+    The caller has their locks. A message of theirs that is on its way finds them without a lane, or
+    with another; that nobody answers it is no silence of the workers.
     """
     for job in jobs:
         job.lane, job.unheard_since, job.dead_letters = None, None, 0
@@ -49,7 +54,7 @@ def _wake_up(job: Job, after_seconds: float) -> OutboxMessage:
         ids,
         queue="lipsync",
         tenant_id=job.tenant_id,
-        group=f"{job.tenant_id}/{job.lane}",
+        group=group_of(job),
         dedup=f"{job.id}/{job.dispatch_number}",
         not_before=job.dispatched_at + timedelta(seconds=after_seconds) if after_seconds else None,
     )

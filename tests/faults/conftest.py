@@ -37,6 +37,10 @@ class Submitted:
         return self._job().state
 
     @property
+    def lane(self) -> int | None:
+        return self._job().lane
+
+    @property
     def percent(self) -> int:
         return self._job().percent
 

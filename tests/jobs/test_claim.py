@@ -61,6 +61,18 @@ def test_a_job_of_a_suspended_tenant_can_not_be_claimed_until_that_is_over(acme)
         assert lifecycle.claim(job.id, worker="gpu-1", lease=LEASE).number == 1
 
 
+def test_a_message_of_a_lane_that_the_job_gave_back_begins_nothing(acting, runnable):
+    """It would keep that lane's next job waiting for as long as this one takes."""
+    with pytest.raises(NotClaimable, match="gave back"):
+        lifecycle.claim(runnable.id, worker="gpu-1", lease=LEASE, group=f"{acting.id}/1")
+
+
+@pytest.mark.parametrize("group", ["{tenant}/0", "", "a release that names groups otherwise"])
+def test_a_message_of_its_own_lane_or_of_no_known_one_begins_it(acting, runnable, group):
+    told = group.format(tenant=acting.id)
+    assert lifecycle.claim(runnable.id, worker="gpu-1", lease=LEASE, group=told).number == 1
+
+
 def test_a_job_that_does_not_exist_can_not_be_claimed(acting):
     with pytest.raises(NotClaimable):
         lifecycle.claim(acting.id, worker="gpu-1", lease=LEASE)
