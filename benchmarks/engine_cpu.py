@@ -23,21 +23,21 @@ import av
 from benchmarks import footage
 from benchmarks.measuring import Report, Spent, finish, parser, peak_mib
 from benchmarks.reference_way import Baseline
-from inference.align import Aligner
-from inference.blend import Blender
 from inference.faces import make_finder
 from inference.faces.scout import Scout
-from inference.layers import Layer, Voice
 from inference.media import open_frames
 from inference.media.encoding import ENCODERS
+from inference.model.stand_ins import StandIn
 from inference.options import SyncOptions
-from inference.painter import Painter
-from inference.pipeline import sync
+from inference.picture.align import Aligner
+from inference.picture.blend import Blender
+from inference.pipeline.layers import Layer, Voice
+from inference.pipeline.lipsync import sync
+from inference.pipeline.painter import Painter
+from inference.pipeline.stages import Stages
+from inference.pipeline.windows import Cutter, Shot
 from inference.report.measures import Measures
-from inference.stages import Stages
-from inference.stand_ins import StandIn
 from inference.stopwatch import Stopwatch
-from inference.windows import Cutter, Shot
 
 LEAST_RATIO, LEAST_RATIO_WITH_ENCODERS, MOST_SECONDS = 6.0, 3.0, 1.5
 SIZE = (1920, 1080)

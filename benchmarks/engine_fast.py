@@ -22,15 +22,15 @@ from torch import Tensor
 
 from benchmarks import footage
 from benchmarks.measuring import Report, cpu_seconds, finish, parser
-from inference import fast
-from inference.align import Aligner, Image
-from inference.audio import speech_features, windows_at
-from inference.checkpoint import DEMO_BUNDLE, Model, load_bundle
-from inference.device import choose_device
 from inference.faces import make_finder
-from inference.latentsync import LatentSync
-from inference.networks import Request
+from inference.model import fast
+from inference.model.checkpoint import DEMO_BUNDLE, Model, load_bundle
+from inference.model.device import choose_device
+from inference.model.latentsync import LatentSync
+from inference.model.networks import Request
 from inference.options import SyncOptions
+from inference.picture.align import Aligner, Image
+from inference.sound.features import speech_features, windows_at
 from inference.stopwatch import Stopwatch
 
 SAMPLE_VOICE = footage.SAMPLE_FACE.with_name("voice.wav")

@@ -31,10 +31,10 @@ from benchmarks.engine_cpu import size
 from benchmarks.measuring import Report, finish, parser
 from benchmarks.networks import OFFICIAL, TINY, Sizes, random_model, window
 from benchmarks.whole_ways import Film, Pace, Whole, our_way, their_way
-from inference import acceleration
-from inference.checkpoint import Model
-from inference.device import choose_device, choose_dtype
-from inference.unet import WINDOW_FRAMES
+from inference.model import acceleration
+from inference.model.checkpoint import Model
+from inference.model.device import choose_device, choose_dtype
+from inference.model.unet import WINDOW_FRAMES
 
 STEPS = 20
 LEAST_WHOLE = 2.5

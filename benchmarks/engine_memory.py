@@ -67,10 +67,10 @@ def run_alone(video: Path, voice: Path, limit: float) -> Peak:
 def run(video: Path, voice: Path) -> Peak:
     import torch
 
+    from inference.model.stand_ins import StandIn
+    from inference.model.whisper import AudioEncoder
     from inference.options import SyncOptions
-    from inference.pipeline import sync
-    from inference.stand_ins import StandIn
-    from inference.whisper import AudioEncoder
+    from inference.pipeline.lipsync import sync
 
     torch.manual_seed(0)
     encoder = AudioEncoder().eval().requires_grad_(False)

@@ -19,14 +19,14 @@ from pathlib import Path
 from benchmarks import footage
 from benchmarks.engine_cpu import size
 from benchmarks.measuring import Report, Spent, cores, finish, parser
-from inference.align import Aligner
 from inference.faces import make_finder
 from inference.faces.scout import Scout
 from inference.media import open_frames
 from inference.media.segment import SegmentWriter
+from inference.model.stand_ins import StandIn
 from inference.options import SyncOptions
-from inference.pipeline import sync
-from inference.stand_ins import StandIn
+from inference.picture.align import Aligner
+from inference.pipeline.lipsync import sync
 
 MOST = 1.15
 # Seconds of GPU for each second of video: the official network at 256 px on a large card, and a

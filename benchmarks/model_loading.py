@@ -26,10 +26,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from benchmarks.measuring import Report, finish, parser, resident_mib
 from benchmarks.networks import OFFICIAL, TINY, Sizes
 from inference.bundle.making import Recipe, make
-from inference.checkpoint import load_bundle
-from inference.network_files import load_unet
-from inference.unet import UNetConfig
-from inference.weight_files import PIECE_BYTES
+from inference.model.checkpoint import load_bundle
+from inference.model.network_files import load_unet
+from inference.model.unet import UNetConfig
+from inference.model.weight_files import PIECE_BYTES
 
 MOST_MAKING_MIB = 3 * PIECE_BYTES / 2**20  # two pieces and what Python needs for so many tensors
 MOST = 1.3  # times the weights
@@ -43,8 +43,8 @@ def make_files(folder: Path, sizes: Sizes) -> None:
     """latentsync_unet.pt, tiny.pt, vae/ and sizes.json: random numbers, hardly any memory."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    from inference.unet import VideoUNet
-    from inference.whisper import AudioEncoder
+    from inference.model.unet import VideoUNet
+    from inference.model.whisper import AudioEncoder
 
     with torch.device("meta"):
         unet, encoder = VideoUNet(sizes.unet), AudioEncoder(sizes.encoder)

@@ -9,11 +9,11 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor, nn
 
-from inference.checkpoint import Model
-from inference.mask import draw_mask
-from inference.unet import FramePositions, UNetConfig, VideoUNet, frame_table
-from inference.vae import OFFICIAL_SCALING
-from inference.whisper import AudioEncoder, EncoderConfig, position_table
+from inference.model.checkpoint import Model
+from inference.model.mask import draw_mask
+from inference.model.unet import FramePositions, UNetConfig, VideoUNet, frame_table
+from inference.model.vae import OFFICIAL_SCALING
+from inference.model.whisper import AudioEncoder, EncoderConfig, position_table
 
 
 def vae_config(widths: tuple[int, ...], layers: int, groups: int) -> dict[str, Any]:

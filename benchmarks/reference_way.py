@@ -22,9 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.measuring import Spent
-from inference.align import OUTSIDE, Aligner, Matrix, canvas_size, invert
 from inference.faces import Finder
 from inference.faces.face import usable
+from inference.picture.align import OUTSIDE, Aligner, Matrix, canvas_size, invert
 
 Rgb = npt.NDArray[np.uint8]
 

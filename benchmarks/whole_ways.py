@@ -14,16 +14,16 @@ from benchmarks.card import Card
 from benchmarks.engine_cpu import PRESET
 from benchmarks.measuring import Spent
 from benchmarks.reference_way import Baseline
-from inference import vae
-from inference.audio import speech_features, windows_at
-from inference.checkpoint import Model
-from inference.diffusion import conditions, scheduler, shared_noise
 from inference.faces import make_finder
-from inference.latentsync import LatentSync
-from inference.mask import latent_mask
-from inference.networks import Request
+from inference.model import vae
+from inference.model.checkpoint import Model
+from inference.model.diffusion import conditions, scheduler, shared_noise
+from inference.model.latentsync import LatentSync
+from inference.model.mask import latent_mask
+from inference.model.networks import Request
 from inference.options import SyncOptions
-from inference.pipeline import sync
+from inference.pipeline.lipsync import sync
+from inference.sound.features import speech_features, windows_at
 from inference.stopwatch import Stopwatch
 
 GUIDANCE = 1.5

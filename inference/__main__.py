@@ -149,14 +149,14 @@ def run_sync(given: argparse.Namespace) -> int:
 
 
 def _network(given: argparse.Namespace, options: SyncOptions) -> Any:
-    from inference.checkpoint import DEMO_BUNDLE, load_bundle
-    from inference.device import choose_device
+    from inference.model.checkpoint import DEMO_BUNDLE, load_bundle
+    from inference.model.device import choose_device
 
     device = choose_device(options.device)
     if given.network is None:
         return load_bundle(given.bundle or DEMO_BUNDLE, device)
 
-    from inference.stand_ins import stand_in
+    from inference.model.stand_ins import stand_in
 
     return stand_in(given.network, given.bundle)
 
@@ -164,7 +164,7 @@ def _network(given: argparse.Namespace, options: SyncOptions) -> Any:
 def _synced(
     given: argparse.Namespace, options: SyncOptions, network: Any, workdir: Path, meter: Meter
 ) -> dict[str, Any]:
-    from inference.pipeline import sync
+    from inference.pipeline.lipsync import sync
 
     result = sync(
         given.video,

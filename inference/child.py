@@ -80,10 +80,10 @@ class Child:
         return 0
 
     def _load(self, bundle: Path | None, device: str) -> Any:
-        from inference.acceleration import warm_up
-        from inference.checkpoint import DEMO_BUNDLE, load_bundle
-        from inference.device import choose_device
-        from inference.latentsync import PIXELS_PER_LATENT
+        from inference.model.acceleration import warm_up
+        from inference.model.checkpoint import DEMO_BUNDLE, load_bundle
+        from inference.model.device import choose_device
+        from inference.model.latentsync import PIXELS_PER_LATENT
 
         model = load_bundle(bundle or DEMO_BUNDLE, choose_device(device))
         # Minutes on a GPU, once: not in the first job's time.
@@ -125,7 +125,7 @@ class Child:
         self._canceled.discard(str(identity))
 
     def _sync(self, model: Any, order: Order) -> dict[str, Any]:
-        from inference.pipeline import sync
+        from inference.pipeline.lipsync import sync
 
         missing = [name for name in ORDER_FIELDS if not isinstance(order.get(name), str)]
         if order.get("op") != "sync" or missing:

@@ -166,7 +166,7 @@ class WrongDetector(BadCheckpoint):
 class BadManifest(BadCheckpoint):
     """The bundle's manifest does not say what loading needs to know."""
 
-    hint = "Write the manifest again; the docstring of inference/manifest.py shows one."
+    hint = "Write the manifest again; the docstring of inference/model/manifest.py shows one."
 
 
 class WrongWeights(BadCheckpoint):

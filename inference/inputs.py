@@ -50,10 +50,10 @@ def tracks(
 
     bundle: whose finder looks; None takes the built-in one. Raises what open_frames() raises.
     """
-    from inference.align import Aligner
     from inference.faces import make_finder
     from inference.faces.scout import Scout
-    from inference.stand_ins import stand_in
+    from inference.model.stand_ins import stand_in
+    from inference.picture.align import Aligner
 
     network = stand_in("identity", bundle)
     finder = make_finder(network.finder, network.files)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.errors import ChangedAtSource
-from inference.weight_files import read_json
+from inference.model.weight_files import read_json
 
 
 class Book:

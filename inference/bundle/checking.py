@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.checkpoint import checkpoints, prove_finder
 from inference.errors import BadCheckpoint
-from inference.manifest import MANIFEST, checked, read_manifest
+from inference.model.checkpoint import checkpoints, prove_finder
+from inference.model.manifest import MANIFEST, checked, read_manifest
 
 MB = 1_000_000
 

@@ -93,7 +93,7 @@ def run_make(given: argparse.Namespace) -> int:
 
 def run_verify(given: argparse.Namespace) -> int:
     from inference.bundle.checking import check
-    from inference.manifest import notices, read_manifest
+    from inference.model.manifest import notices, read_manifest
 
     good = True
     for finding in check(given.bundle):
@@ -136,8 +136,8 @@ def _common(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _unet_config(path: Path) -> Any:
-    from inference.unet import UNetConfig
-    from inference.weight_files import read_json
+    from inference.model.unet import UNetConfig
+    from inference.model.weight_files import read_json
 
     told = read_json(path)
     try:
@@ -158,7 +158,7 @@ def _licenses(notes: list[str]) -> dict[str, str]:
 
 
 def _tell(out: Path, manifest: dict[str, Any]) -> int:
-    from inference.manifest import notices
+    from inference.model.manifest import notices
 
     print(out)
     print(_summary(manifest))

@@ -15,7 +15,7 @@ from inference.bundle.making import MB, OnProgress, Recipe, make, nobody
 from inference.bundle.sources import Source
 from inference.bundle.whole import refuse_place
 from inference.errors import BadOption, EngineFault, LicenseNotAccepted
-from inference.mask import load_mask
+from inference.model.mask import load_mask
 
 BOOK = "bundle-hashes.json"
 DOWNLOADS = ".bundle-downloads"

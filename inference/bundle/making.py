@@ -16,19 +16,19 @@ from inference.bundle.identity import Identity, identify
 from inference.bundle.licenses import NOTES, NOTICES
 from inference.bundle.tensors import HalfTensorFile
 from inference.bundle.whole import refuse_place, whole_or_nothing
-from inference.checkpoint import prove_finder
 from inference.errors import EngineFault, UnfitNumbers
-from inference.manifest import MANIFEST
-from inference.mask import load_mask
-from inference.network_files import (
+from inference.model.checkpoint import prove_finder
+from inference.model.manifest import MANIFEST
+from inference.model.mask import load_mask
+from inference.model.network_files import (
     encoder_checkpoint,
     official_vae_config,
     unet_checkpoint,
     vae_checkpoint,
 )
-from inference.unet import UNetConfig
-from inference.weight_files import refuse_stand_in
-from inference.weights import SHOWN, Checkpoint
+from inference.model.unet import UNetConfig
+from inference.model.weight_files import refuse_stand_in
+from inference.model.weights import SHOWN, Checkpoint
 
 MB = 1_000_000
 CHUNK_BYTES = 8 << 20

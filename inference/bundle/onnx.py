@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from inference.errors import CutOffDownload, UnreadableCheckpoint
-from inference.weight_files import refuse_stand_in
+from inference.model.weight_files import refuse_stand_in
 
 NUMBER, BYTES = 0, 2  # kinds of fields, and of them those that a ModelProto has
 IR_VERSION, GRAPH = 1, 7

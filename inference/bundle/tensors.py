@@ -16,7 +16,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from inference.weight_files import LENGTH
+from inference.model.weight_files import LENGTH
 
 ALIGNMENT = 8
 HALF_BYTES = 2

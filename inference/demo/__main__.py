@@ -58,8 +58,8 @@ def _train(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     import torch
 
-    from inference.checkpoint import DEMO_BUNDLE, load_bundle
     from inference.demo.proof import evaluate
+    from inference.model.checkpoint import DEMO_BUNDLE, load_bundle
 
     model = load_bundle(arguments.bundle or DEMO_BUNDLE, torch.device("cpu"))
     result = evaluate(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.audio import SAMPLE_RATE
+from inference.sound.features import SAMPLE_RATE
 
 FRAME_RATE = 25
 HOP = SAMPLE_RATE // 100

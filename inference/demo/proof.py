@@ -16,16 +16,16 @@ import cv2
 import numpy as np
 import torch
 
-from inference.audio import SAMPLE_RATE, frame_windows, speech_features
-from inference.checkpoint import Model
 from inference.demo.articulation import FRAME_RATE, mouth_curve
 from inference.demo.films import HELD_OUT_FACES, film
 from inference.demo.meter import readings
 from inference.demo.voices import recording
-from inference.diffusion import WINDOW_FRAMES, conditions, denoise, shared_noise
-from inference.mask import latent_mask
-from inference.paste import keep_surround
-from inference.vae import decode, encode
+from inference.model.checkpoint import Model
+from inference.model.diffusion import WINDOW_FRAMES, conditions, denoise, shared_noise
+from inference.model.mask import latent_mask
+from inference.model.vae import decode, encode
+from inference.picture.paste import keep_surround
+from inference.sound.features import SAMPLE_RATE, frame_windows, speech_features
 
 SOURCE_VOICES, DRIVER_VOICES = 500_000, 600_000
 PAIRS, FRAMES = 20, 80

@@ -9,12 +9,12 @@ from pathlib import Path
 import av
 import numpy as np
 
-from inference.audio import SAMPLE_RATE
 from inference.demo.articulation import FRAME_RATE, mouth_curve
 from inference.demo.faces import Mouth, invent, sway
 from inference.demo.films import HELD_OUT_FACES
 from inference.demo.painting import draw
 from inference.demo.voices import Voice, synthesizer
+from inference.sound.features import SAMPLE_RATE
 
 FOLDER = Path(__file__).parent / "sample"
 SIZE = (640, 480)

@@ -14,7 +14,7 @@ import av
 import espeakng_loader
 import numpy as np
 
-from inference.audio import SAMPLE_RATE
+from inference.sound.features import SAMPLE_RATE
 
 RETRIEVAL = 1  # hand the samples to the callback, play nothing
 UTF8, RATE, VOLUME, PITCH, RANGE = 1, 1, 2, 3, 4  # numbers of espeak-ng's speak_lib.h

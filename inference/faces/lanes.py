@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from inference.align import Aligner
 from inference.faces.face import NO_FACE
 from inference.faces.lane import Lane
 from inference.faces.log import FaceLog
 from inference.faces.sight import Sight
+from inference.picture.align import Aligner
 
 
 class Lanes:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from inference.align import Aligner
 from inference.errors import Canceled, EngineError, EngineFault, NoFace
 from inference.faces.album import Album
 from inference.faces.box_finder import BoxFinder
@@ -20,6 +19,7 @@ from inference.faces.footage import FilmFootage, Footage
 from inference.faces.lookout import Lookout
 from inference.faces.plan import Plan
 from inference.media import MediaLimits
+from inference.picture.align import Aligner
 from inference.speakers import FaceChoice
 
 # So far it runs ahead of what was asked for: half a minute of film; enough for any window, and

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from inference.align import Matrix, canvas_size
+from inference.picture.align import Matrix, canvas_size
 from inference.report.figures import Enlargement, Flicker, Seam, Sharpness
 from inference.report.ranges import STATES, FrameLog
 from inference.report.windows import WindowTally, finding

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from inference.blend import Feather
+from inference.picture.blend import Feather
 
 SECTORS = 32  # pieces of the border, by direction from the mask's middle
 SAMPLED_ROWS = 64  # of a square, where a sample of it is enough

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from inference.audio import frame_count
-from inference.loop import source_frame
-from inference.unet import UNetConfig, VideoUNet
+from inference.model.unet import UNetConfig, VideoUNet
+from inference.model.whisper import AudioEncoder, EncoderConfig
+from inference.sound.features import frame_count
 from inference.verify.folder import Folder
+from inference.verify.loop import source_frame
 from inference.verify.rows import Check, Row, counted, equal
-from inference.whisper import AudioEncoder, EncoderConfig
 
 UNET = "unet_state_dict.json"
 ENCODER = "whisper_tiny_encoder_state_dict.json"

@@ -6,9 +6,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from inference.diffusion import denoise, scheduler
-from inference.network_files import load_unet
-from inference.unet import UNetConfig, VideoUNet
+from inference.model.diffusion import denoise, scheduler
+from inference.model.network_files import load_unet
+from inference.model.unet import UNetConfig, VideoUNet
 from inference.verify.folder import Arrays, Folder
 from inference.verify.rows import Check, Row, attempt, counted, equal, near, never_asked
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference.align import Aligner, Image, Matrix
-from inference.mask import SIDE, cover, draw_mask, enlarge, latent_mask, to_pixels
-from inference.paste import restore
+from inference.model.mask import SIDE, cover, draw_mask, enlarge, latent_mask, to_pixels
+from inference.picture.align import Aligner, Image, Matrix
+from inference.picture.paste import restore
 from inference.verify.folder import Array, Arrays, Folder
 from inference.verify.rows import Check, Row, Verdict, attempt, equal, near, never_asked
 

@@ -5,12 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from inference.audio import ROWS_PER_FRAME, frame_windows, log_mel, rows_heard, speech_features
-from inference.network_files import load_encoder
+from inference.model.network_files import load_encoder
+from inference.model.weight_files import read_weights
+from inference.model.whisper import EncoderConfig
+from inference.sound.features import (
+    ROWS_PER_FRAME,
+    frame_windows,
+    log_mel,
+    rows_heard,
+    speech_features,
+)
 from inference.verify.folder import Array, Folder
 from inference.verify.rows import Check, Row, absent, attempt, equal, near, never_asked
-from inference.weight_files import read_weights
-from inference.whisper import EncoderConfig
 
 CHUNKS, MEL = "audio_chunks.npz", "mel.npz"
 LONG, LONG_ENCODER = "audio_long.npz", "audio_long_encoder.safetensors"

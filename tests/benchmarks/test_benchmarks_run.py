@@ -19,8 +19,8 @@ from benchmarks.card import Card
 from benchmarks.measuring import ChildrenWatch
 from benchmarks.networks import TINY
 from benchmarks.whole_ways import Film, Pace, Whole
-from inference import fast
-from inference.stand_ins import StandIn
+from inference.model import fast
+from inference.model.stand_ins import StandIn
 from tests.inference import models
 from tests.inference.runs import wait_until
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from benchmarks import footage, reference_way
-from inference.align import Aligner
-from inference.paste import restore
+from inference.picture.align import Aligner
+from inference.picture.paste import restore
 
 POINTS = [[130, 90], [190, 95], [160, 130]]
 

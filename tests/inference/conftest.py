@@ -3,13 +3,13 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from inference import filming
 from inference.media import process
 from inference.media.segment import SegmentWriter
+from inference.pipeline import filming
 from tests.inference.warm_media import WarmMedia
 
 # What they test is the media process: how it starts, what it may do, how it dies.
-REAL_MEDIA_PROCESS = {"test_media_sandbox", "test_media_memory"}
+REAL_MEDIA_PROCESS = {"media/test_sandbox", "media/test_memory"}
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def warm_media() -> Iterator[WarmMedia]:
 def media_processes(request: pytest.FixtureRequest, warm_media: WarmMedia) -> Iterator[None]:
     """Media processes are forked from one that is warm, but for files that test them."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.path.stem not in REAL_MEDIA_PROCESS:
+        if f"{request.path.parent.name}/{request.path.stem}" not in REAL_MEDIA_PROCESS:
             patch.setattr(process, "subprocess", warm_media)
         yield
 

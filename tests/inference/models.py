@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from inference.checkpoint import Model
 from inference.files import sha256_of
-from inference.mask import draw_mask
+from inference.model.checkpoint import Model
+from inference.model.mask import draw_mask
 from tests.inference import small
 
 RESOLUTION = 64

@@ -10,10 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from inference.align import Aligner
 from inference.faces.face import Face, Rgb
 from inference.faces.plan import Plan
 from inference.faces.scout import Scout
+from inference.picture.align import Aligner
 
 WIDTH, HEIGHT = 192, 144
 NOWHERE = Path()  # no file is read

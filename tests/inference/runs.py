@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from inference.model.stand_ins import StandIn
 from inference.options import SyncOptions
-from inference.stand_ins import StandIn
 
 SIZE = (192, 144)
 PLAIN = SyncOptions(color_match=False, device="cpu")

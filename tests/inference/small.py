@@ -4,8 +4,8 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 from benchmarks.networks import TINY
-from inference.unet import VideoUNet
-from inference.whisper import AudioEncoder
+from inference.model.unet import VideoUNet
+from inference.model.whisper import AudioEncoder
 
 # The sizes are the benchmarks' own; the scaling is one that a wrong factor can't hide behind.
 UNET, ENCODER = TINY.unet, TINY.encoder

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from inference.__main__ import main
-from inference.latentsync import LatentSync
+from inference.model.latentsync import LatentSync
 from inference.report.schema import schema
 from inference.scratch import scratch
 from tests.inference import clips, models

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inference.child import Child
-from inference.stages import MOST_FRAMES
+from inference.pipeline.stages import MOST_FRAMES
 from tests.inference import clips, models
 from tests.inference.runs import SIZE
 
@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 HEEDFUL = """
 import sys, time
 from fractions import Fraction
-from inference import child, segments
+from inference import child
+from inference.results import segments
 
 segments.SEGMENT_SECONDS = Fraction(16, 25)
 say = child.Child._say

@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 RUN = """
 import sys
 from pathlib import Path
-from inference.stand_ins import stand_in
+from inference.model.stand_ins import stand_in
 from inference.options import SyncOptions
-from inference.pipeline import sync
+from inference.pipeline.lipsync import sync
 
 folder = Path(sys.argv[1])
 files = (folder / name for name in ("a.mp4", "a.wav", "out.mp4"))

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from inference.align import Aligner
-from inference.audio import frame_windows, log_mel, rows_heard, speech_features
-from inference.diffusion import denoise, scheduler, shared_noise
-from inference.paste import restore
+from inference.model.diffusion import denoise, scheduler, shared_noise
+from inference.picture.align import Aligner
+from inference.picture.paste import restore
+from inference.sound.features import frame_windows, log_mel, rows_heard, speech_features
 from inference.verify import CHECKS, run, verify
 from inference.verify.folder import Folder
 from inference.verify.networks import LOOPS

@@ -14,9 +14,9 @@ from torch import nn
 from inference.demo.films import RESOLUTION
 from inference.demo.training import autoencoder, hearing, lips
 from inference.files import sha256_of
-from inference.manifest import MANIFEST
-from inference.unet import VideoUNet
-from inference.whisper import AudioEncoder
+from inference.model.manifest import MANIFEST
+from inference.model.unet import VideoUNet
+from inference.model.whisper import AudioEncoder
 
 LICENSE = "Apache-2.0"
 

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inference.audio import HOP, SAMPLE_RATE, frame_windows, log_mel
 from inference.demo.articulation import mouth_curve
 from inference.demo.training.loop import Losses, train
 from inference.demo.voices import recording
-from inference.whisper import AudioEncoder, EncoderConfig
+from inference.model.whisper import AudioEncoder, EncoderConfig
+from inference.sound.features import HOP, SAMPLE_RATE, frame_windows, log_mel
 
 CONFIG = EncoderConfig(n_mels=80, ctx=1500, width=64, heads=4, layers=2)
 STEPS, RATE = 900, 2e-3

@@ -9,11 +9,11 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from inference.audio import frame_windows, speech_features
 from inference.demo.training.autoencoder import SCALING, to_pixels
 from inference.demo.training.material import CLIP_FRAMES, MOUTHS, Material
-from inference.mask import latent_mask
-from inference.whisper import AudioEncoder
+from inference.model.mask import latent_mask
+from inference.model.whisper import AudioEncoder
+from inference.sound.features import frame_windows, speech_features
 
 LATENT_SIDE = 16
 

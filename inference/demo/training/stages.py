@@ -11,7 +11,7 @@ from diffusers import AutoencoderKL
 from inference.demo.films import RESOLUTION
 from inference.demo.training import autoencoder, bundle, hearing, lessons, lips, material, reader
 from inference.demo.training.watching import Watch
-from inference.mask import draw_mask
+from inference.model.mask import draw_mask
 
 VERSION = "1"
 

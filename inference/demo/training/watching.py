@@ -11,15 +11,15 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from inference.audio import frame_windows, speech_features
 from inference.demo.proof import GUIDANCE, SEED, Pair, correlation, make_pair
 from inference.demo.training.autoencoder import to_pixels
 from inference.demo.training.lessons import LATENT_SIDE, encode
 from inference.demo.training.reader import MouthReader
-from inference.diffusion import WINDOW_FRAMES, conditions, denoise, shared_noise
-from inference.mask import latent_mask
-from inference.unet import VideoUNet
-from inference.whisper import AudioEncoder
+from inference.model.diffusion import WINDOW_FRAMES, conditions, denoise, shared_noise
+from inference.model.mask import latent_mask
+from inference.model.unet import VideoUNet
+from inference.model.whisper import AudioEncoder
+from inference.sound.features import frame_windows, speech_features
 
 FIRST_PAIR, PAIRS, FRAMES, STEPS = 900, 4, 48, 5
 

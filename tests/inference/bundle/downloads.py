@@ -66,6 +66,6 @@ def whisper(width: int = small.ENCODER.width) -> dict:
 
 
 def _other(width: int) -> torch.nn.Module:
-    from inference.whisper import AudioEncoder, EncoderConfig
+    from inference.model.whisper import AudioEncoder, EncoderConfig
 
     return AudioEncoder(EncoderConfig(width=width, heads=2, layers=1))

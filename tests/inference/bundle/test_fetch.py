@@ -11,8 +11,8 @@ from inference.bundle import hub as hub_module
 from inference.bundle.fetching import _alone, accept
 from inference.bundle.hub import Hub, Patience
 from inference.bundle.sources import INSIGHTFACE, MODELS, chosen
-from inference.checkpoint import load_bundle
 from inference.errors import FetchFailed, LicenseNotAccepted
+from inference.model.checkpoint import load_bundle
 from tests.inference import small
 from tests.inference.bundle import downloads, hub_server
 

@@ -8,9 +8,9 @@ from safetensors import safe_open
 from inference.bundle.identity import identify
 from inference.bundle.making import make
 from inference.bundle.whole import whole_or_nothing
-from inference.checkpoint import load_bundle
 from inference.errors import BadOption, EngineFault, UnfitNumbers
-from inference.manifest import notices
+from inference.model.checkpoint import load_bundle
+from inference.model.manifest import notices
 from tests.inference import small
 from tests.inference.bundle import downloads
 

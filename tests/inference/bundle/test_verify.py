@@ -4,7 +4,7 @@ import pytest
 
 from inference.__main__ import main
 from inference.bundle.making import make
-from inference.checkpoint import DEMO_BUNDLE
+from inference.model.checkpoint import DEMO_BUNDLE
 from tests.inference.bundle import downloads
 
 

@@ -3,8 +3,8 @@ import json
 import pytest
 import torch
 
-from inference.checkpoint import DEMO_BUNDLE, load_bundle
 from inference.demo import sample
+from inference.model.checkpoint import DEMO_BUNDLE, load_bundle
 
 MEGABYTE = 1_000_000
 

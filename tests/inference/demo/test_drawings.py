@@ -6,7 +6,7 @@ from inference.demo.films import HELD_OUT_FACES, film
 from inference.demo.meter import readings
 from inference.demo.painting import draw
 from inference.demo.proof import correlation
-from inference.mask import draw_mask
+from inference.model.mask import draw_mask
 
 CLOSED, WIDE = Mouth(0.0, 0.5), Mouth(1.0, 0.5)
 

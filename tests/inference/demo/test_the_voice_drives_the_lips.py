@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference.checkpoint import DEMO_BUNDLE, load_bundle
 from inference.demo.proof import Figures, generate, judge, make_pair, summarize
+from inference.model.checkpoint import DEMO_BUNDLE, load_bundle
 
 PAIRS, FRAMES, STEPS = (0, 2), 48, 6
 pytestmark = pytest.mark.timeout(900)  # half a minute each on two cores, minutes on busy ones

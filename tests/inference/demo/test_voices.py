@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from inference.audio import SAMPLE_RATE
 from inference.demo import voices
 from inference.demo.articulation import FRAME_RATE, mouth_curve
 from inference.demo.voices import Voice, VoiceUnavailable, cast_voice, recording, synthesizer
+from inference.sound.features import SAMPLE_RATE
 
 
 def test_no_speaker_and_no_language_of_the_proof_was_trained_on():

@@ -13,10 +13,10 @@ import jsonschema
 import numpy as np
 import pytest
 
-from inference import filming
 from inference.__main__ import DONE, REFUSED, main
 from inference.media import open_frames, probe, read_sound
 from inference.media.segment import SegmentWriter
+from inference.pipeline import filming
 from inference.report.schema import schema
 from tests.inference.matrix import axes, making
 
