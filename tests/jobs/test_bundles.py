@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from structlog.testing import capture_logs
 from jobs import bundles, model_shelf
 from jobs.child import ModelChild
 from jobs.model_events import EngineFailed
+from messaging.ids import new_id
 
 BACKENDS = {
     "folder": "django.core.files.storage.FileSystemStorage",
@@ -64,14 +64,15 @@ def server():
 
 @pytest.fixture
 def bucket(server):
+    """One of the test's own: what moto's servers keep, they keep together, queues as well."""
     import boto3
 
+    name = f"models-{new_id()}"
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     client = boto3.client("s3", endpoint_url=server, region_name="us-east-1", **keys)
-    client.create_bucket(Bucket="models")
-    told = {"endpoint_url": server, "region_name": "us-east-1", "bucket_name": "models"}
-    yield {**told, "access_key": "test", "secret_key": "test", "file_overwrite": True}
-    urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset", method="POST"))
+    client.create_bucket(Bucket=name)
+    told = {"endpoint_url": server, "region_name": "us-east-1", "bucket_name": name}
+    return {**told, "access_key": "test", "secret_key": "test", "file_overwrite": True}
 
 
 def inside(folder):
