@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from jobs import dispatches, lifecycle, metrics, submission
+from jobs import dispatches, lifecycle, metrics, set_back, submission
 from jobs.clock import database_now
 from jobs.models import Job, State
 from messaging.crashpoints import crash_point
@@ -44,6 +44,7 @@ class Repair:
 def reconcile(now: datetime | None = None) -> dict[str, int]:
     """Repair what can be repaired; how many of each kind. Inside as_operator()."""
     now = now or database_now()
+    set_back.bring_back(now)
     repaired = {repair.kind: _mend_all(repair, now) for repair in REPAIRS}
     if late := dispatches.late(now):
         # Nothing is to be mended here: the dispatcher tries on. Somebody must look.

@@ -16,9 +16,9 @@ from uuid import UUID
 import structlog
 from botocore.exceptions import ClientError
 from django.core.files.storage import Storage
-from django.utils import timezone
 
 from jobs import metrics, storage, uploads
+from jobs.clock import database_now
 from jobs.errors import UploadClosed
 from jobs.folders import clear_leftovers
 from jobs.models import Attempt, Segment, Upload, UploadState
@@ -47,7 +47,7 @@ def ask() -> None:
 
 def sweep(now: datetime | None = None) -> dict[str, int]:
     """Remove what is older than its grace and nobody's; how many of each kind."""
-    now = now or timezone.now()
+    now = now or database_now()  # this machine's clock may be anywhere, and what goes is gone
     clear_leftovers(GRACE.total_seconds())
     swept = {
         "uploads": _abort_abandoned(now) + _forget_nobodys(now) + _forget_halves(now),

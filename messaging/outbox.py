@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from messaging.errors import MissingGroup
 from messaging.ids import new_id
@@ -67,7 +67,7 @@ def notify(timer: str = "") -> None:
 
 def prune(older_than: timedelta = timedelta(days=7)) -> int:
     """Delete what was sent long ago. A timer's function: give it the operator's context."""
-    deleted, _ = OutboxMessage.objects.filter(sent_at__lt=timezone.now() - older_than).delete()
+    deleted, _ = OutboxMessage.objects.filter(sent_at__lt=Now() - older_than).delete()
     return deleted
 
 

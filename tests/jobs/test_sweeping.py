@@ -127,6 +127,17 @@ def test_what_is_young_stays_even_if_nobody_owns_it(acme):
     assert keys(storage.inputs()) == {key}
 
 
+def test_a_worker_whose_clock_is_a_year_ahead_takes_nothing_for_old(acme, claimed, monkeypatch):
+    upload = uploads.start(acme.id, "video", "face.mp4", 10)
+    young = pieces_of(claimed, 0, days=0)
+    in_a_year = timezone.now() + timedelta(days=365)
+    monkeypatch.setattr(timezone, "now", lambda: in_a_year)
+    assert sweeping.sweep() == NOTHING
+    assert keys(storage.outputs()) == young
+    with acting_for(acme.id):
+        assert Upload.objects.get(id=upload.id).state == "open"
+
+
 def test_an_input_whose_row_was_never_written_goes_with_its_pictures(acme):
     key = storage.upload_key(acme.id, new_id())
     for name in (key, f"{key}.poster.jpg", f"{key}.preview.mp4", f"{key}.parts/1.part"):
