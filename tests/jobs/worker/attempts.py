@@ -15,6 +15,7 @@ class Message:
 
     lost = False
     queue_url = receipt = message_id = "none"
+    group = ""
     hidden_since = float("inf")
 
 
