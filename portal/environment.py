@@ -19,13 +19,16 @@ ROOT = Path(__file__).parents[1]
 MODES = ("embedded", "production")
 
 # A database whose machine vanished is noticed within half a minute; the kernel's own patience is a
-# quarter of an hour for what was sent and two hours for what is awaited.
+# quarter of an hour for what was sent and two hours for what is awaited. And one that lets nobody
+# write, as for a while after a fail-over, is as good as away: a connection that was made then could
+# not write later on either, and the pool would keep it for an hour.
 PATIENCE: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,  # milliseconds
+    "target_session_attrs": "read-write",
 }
 
 env = Env()

@@ -217,6 +217,16 @@ BREAKS = (
         ),
     ),
     Break(
+        "no connection is kept that can't write",
+        "portal/environment.py",
+        '    "target_session_attrs": "read-write",\n',
+        "",
+        (
+            "tests/faults/test_the_database_is_away.py"
+            "::test_a_server_that_takes_over_and_for_a_while_lets_nobody_write",
+        ),
+    ),
+    Break(
         "the database holds one live attempt a job",
         "jobs/migrations/0001_initial.py",
         """                        condition=models.Q(("ended_at__isnull", True)),

@@ -144,6 +144,10 @@ class House:
         """Whether its processes' logs name the event, so many times."""
         return sum(log.read_text().count(event) for log in self.home.glob("*.log")) >= times
 
+    def reads(self, name: str, words: str) -> bool:
+        """Whether the log of the processes of that name holds the words."""
+        return words in (self.home / f"{name}.log").read_text()
+
     def _run(
         self, name: str, command: list[str], told: dict[str, str], *, fresh: bool = False
     ) -> Process:

@@ -1,7 +1,10 @@
 """PostgreSQL restarted, killed, or out of reach for longer than a message is hidden."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.db import connections
+from psycopg import sql
 
 from tests import database
 from tests.faults import promise
@@ -48,6 +51,37 @@ def test_a_server_that_goes_and_comes_in_the_middle_of_a_job(house, submit, serv
     forget_connections()
     comes_to_an_end(house, job)
     assert job.state == "succeeded"
+
+
+def test_a_server_that_takes_over_and_for_a_while_lets_nobody_write(house, submit, server):
+    """Connections that were made in that while are of no use later on."""
+    house.start_queues()
+    house.start("dispatcher")
+    house.plan(**SECONDS_OF_WORK)
+    house.start("gpu-worker")
+    job = submit()
+    until(lambda: house.pieces_of(job.id) > 0, "the job is under way")
+    with read_only(server):
+        for name in ("dispatcher", "gpu-worker"):
+            until(lambda name=name: house.reads(name, "read-only"), f"the {name} has come to it")
+    comes_to_an_end(house, job)
+    assert (job.state, job.attempts) == ("succeeded", 1)
+
+
+@contextmanager
+def read_only(server):
+    """Whoever connects meanwhile can only read, also when that is over; nobody stays connected."""
+    name = sql.Identifier(database.NAME)
+    with server.connect() as connection:
+        change = sql.SQL("ALTER DATABASE {} {} default_transaction_read_only {}").format
+        connection.execute(change(name, sql.SQL("SET"), sql.SQL("= on")))
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [database.NAME],
+        )
+        yield
+        connection.execute(change(name, sql.SQL("RESET"), sql.SQL("")))
+    forget_connections()
 
 
 def test_out_of_reach_for_longer_than_a_message_is_hidden(house, submit):
