@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from inference.errors import BadOption
 from inference.media import Frames
 from inference.media.source import Film
 from inference.options import SyncOptions
@@ -35,14 +36,22 @@ class Generating:
     shelf: Shelf
 
     def segments(self, frames: Frames, hearings: Hearings) -> list[Segment]:
-        """Those that it has made, in order. frames: of the result, from the job's first on."""
+        """Those that it has made, in order. frames: of the result, from the job's first on.
+
+        Raises BadOption if there is no frame in the part that was to be made anew."""
         layers = self._layers(hearings, frames.film)
         size = frames_in_segment(frames.film.rate)
         measures = MeasuresBySegment(self.run.network.mask, size)
         filming = self._filming(frames.film, size, measures)
         total = frames_expected(self.run.options, frames.film, hearings[None].sound.duration)
         news = News(self.run, self.scouts, self.job.first, total)
-        self._stages(frames, layers, filming, measures).run(news.check, news.painted)
+        stages = self._stages(frames, layers, filming, measures)
+        stages.run(news.check, news.painted)
+        if self.job.edits and not stages.cutter.edited:
+            raise BadOption(
+                "No frame of the result begins within the part to make anew.",
+                hint=f"Frames are about {float(1 / frames.film.rate):.3f} seconds apart.",
+            )
         return filming.segments
 
     def _layers(self, hearings: Hearings, film: Film) -> list[Layer]:

@@ -82,6 +82,7 @@ class Cutter:
     ) -> None:
         self._layers, self._aligner, self._tick = layers, aligner, tick
         self._watch, self._edits = watch, edits
+        self.edited = 0  # frames so far that are painted with the last layer
 
     def layer_of(self, seconds: Fraction) -> int:
         """The last edit counts in which the frame begins."""
@@ -94,6 +95,7 @@ class Cutter:
         for place, frame in enumerate(frames, start=first):
             seconds = frame.time * self._tick
             shots.append(Shot(frame, place, seconds, self.layer_of(seconds)))
+            self.edited += shots[-1].layer == len(self._edits)
             if len(shots) == WINDOW_FRAMES:
                 yield self._cut(shots)
                 shots = []

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from inference import errors
-from inference.files import sha256_of
+from inference.files import SEAL, sha256_of
 from inference.media.segment import SegmentWriter
 from inference.model.checkpoint import load_bundle
 from inference.model.latentsync import LatentSync
@@ -169,7 +169,19 @@ def shelf(whole, tmp_path):
     return Shelf(tmp_path / "copy")
 
 
-@pytest.mark.parametrize("harm", ["cut short", "other bytes", "no record", "no JSON", "swapped"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "cut short",
+        "other bytes",
+        "no record",
+        "no JSON",
+        "swapped",
+        "one letter",
+        "less",
+        "unsealed",
+    ],
+)
 def test_a_segment_that_is_not_what_its_record_says_is_not_there(whole, shelf, harm):
     assert len(shelf.finished(whole[1])) == 4
     film, record = shelf.file(1), shelf.record(1)
@@ -182,6 +194,14 @@ def test_a_segment_that_is_not_what_its_record_says_is_not_there(whole, shelf, h
         record.unlink()
     elif harm == "no JSON":
         record.write_text("[]")
+    elif harm == "one letter":
+        told = bytearray(record.read_bytes())
+        told[told.index(b'"numbers": "') + 20] ^= 1
+        record.write_bytes(told)
+    elif harm in ("less", "unsealed"):
+        told = json.loads(record.read_text())
+        told.pop("scout" if harm == "less" else SEAL)
+        record.write_text(json.dumps(told))
     else:
         shutil.copy(shelf.record(2), record)
     assert len(shelf.finished(whole[1])) == 1
@@ -374,6 +394,15 @@ def test_a_part_that_fails_leaves_the_earlier_result(run, tmp_path):
         run(stopped_at(16), options=replace(BASE, seed=9), part=(Fraction(0), Fraction(1)))
     assert {path: path.read_bytes() for path in (tmp_path / "segments").iterdir()} == kept
     assert whole.path.exists()
+
+
+def test_a_part_that_lies_between_two_frames_is_refused(run, tmp_path):
+    run()
+    kept = {path: path.read_bytes() for path in (tmp_path / "segments").iterdir()}
+    for part in ("0.41", "0.43"), ("1.97", "2.5"):  # the last frame begins at 1.96
+        with pytest.raises(errors.BadOption, match="No frame"):
+            run(options=replace(BASE, seed=9), part=tuple(map(Fraction, part)))
+    assert {path: path.read_bytes() for path in (tmp_path / "segments").iterdir()} == kept
 
 
 @pytest.mark.parametrize(
