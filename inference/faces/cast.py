@@ -1,8 +1,7 @@
 """Whose mouths are painted in a frame, as far as is known: the turns, their people, their fades."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import inf
 
 from inference.faces.choice import Chooser, Task
 from inference.faces.face import NO_FACE, OTHER_PERSON
@@ -67,25 +66,33 @@ class Cast:
         opacity = min(rows.opacities[at], self._edge(index, place))
         return Part(track, rows.matrix(at), opacity, bool(rows.bridged[at]), task.sound, index)
 
+    def asked(self, place: int) -> list[int]:
+        """The tasks that parts() and reason() go by there: who goes on where a turn ends or begins
+        decides whether the mouth fades."""
+        covering = self.covering(place)
+        beyond = [
+            other
+            for index in covering
+            for outside in self._edges(index, place)
+            for other in self.covering(outside)
+        ]
+        return sorted({*covering, *beyond})
+
     def _edge(self, index: int, place: int) -> float:
         """The fade at a turn's own edges within the film, where the person is seen on both sides
-        and does not go on in the next turn."""
-        task = self._tasks[index]
-        first, after = self._log.extent(task)
+        and does not go on in another turn."""
+        track = self._chooser.track_of(self._tasks[index])
         opacity = 1.0
-        if first > 0 and not self._continues(index, task.start, ends=True):
-            opacity = min(opacity, (place - first + 1) / (FADE_FRAMES + 1))
-        if task.end < inf and not self._continues(index, task.end, ends=False):
-            after_known = after < len(self._log.times)
-            if after_known:
-                opacity = min(opacity, (after - place) / (FADE_FRAMES + 1))
+        for outside in self._edges(index, place):
+            beyond = (self._tasks[other] for other in self.covering(outside))
+            if all(self._chooser.track_of(task) != track for task in beyond):
+                opacity = min(opacity, abs(outside - place) / (FADE_FRAMES + 1))
         return opacity
 
-    def _continues(self, index: int, seconds: float, *, ends: bool) -> bool:
-        track = self._chooser.track_of(self._tasks[index])
-        return any(
-            (other.end if ends else other.start) == seconds
-            and self._chooser.track_of(other) == track
-            for at, other in enumerate(self._tasks)
-            if at != index
-        )
+    def _edges(self, index: int, place: int) -> Iterator[int]:
+        """Places just outside of a turn that are within a fade's reach."""
+        first, after = self._log.extent(self._tasks[index])
+        if first > 0 and place - first < FADE_FRAMES:
+            yield first - 1
+        if after < len(self._log.times) and after - place <= FADE_FRAMES:
+            yield after

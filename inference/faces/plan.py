@@ -118,7 +118,7 @@ class Plan:
             return True
         if self._guesses:
             self.chooser.guess()
-        return all(self.chooser.knows(self.tasks[index]) for index in self._cast.covering(place))
+        return all(self.chooser.knows(self.tasks[index]) for index in self._cast.asked(place))
 
     def _wait_until(
         self, known: Callable[[], bool], check: Callable[[], None] = lambda: None

@@ -169,7 +169,7 @@ def test_a_point_where_nobody_is_names_who_was_looked_for():
         error = running.no_face()
     assert error.code == "no_face"
     assert "the person at 170,120 at 0:00.10" in str(error)
-    assert "track 0 from 0:00.00 to 0:00.20" in str(error)
+    assert "one face is seen from 0:00.00 to 0:00.20" in str(error)
 
 
 def test_people_speak_in_turn_each_with_their_own_sound():
@@ -240,3 +240,30 @@ def test_somebody_new_while_another_is_away_is_painted_from_their_first_frame_on
     assert states(made, 34) == ["other_person"] * 6 + ["no_face"] * 8 + ["painted"] * 20
     short = plan(script[:16], choice=1)  # the film ends before it is decided
     assert states(short, 16)[14:] == ["painted"] * 2
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        (Turn(0, 0.0, 0.48), Turn(0, 0.2, None)),
+        (Turn(0, 0.2, None), Turn(0, 0.0, 0.48)),
+        (Turn(0, 0.0, 0.399), Turn(0, 0.3995, None)),  # no frame begins between
+        (Turn(0, 0.0, 0.2), Turn(0, 0.0, None), Turn(0, 0.48, 0.6)),
+    ],
+)
+def test_one_person_in_turns_that_overlap_does_not_fade_within_them(turns):
+    script = [{0: LEFT, 1: RIGHT}] * 20
+    made = plan(script, choice=turns)
+    assert [made.at(number)[0].opacity for number in range(20)] == [1.0] * 20
+
+
+def test_a_turn_that_goes_on_with_somebody_to_be_seen_later_waits_for_that():
+    """Who speaks from 0.4 s on is only told at 0.8 s; it is who spoke before, so nothing fades."""
+    script = [{0: LEFT, 1: RIGHT}] * 24
+    turns = (Turn(0, 0.0, 0.4), Turn(Point(48, 60, 0.8), 0.4))
+    growing = scout(script, choice=turns)
+    for number, who in enumerate(script[:18]):
+        growing.lookout.look(number, number / 25, picture(who))
+    assert [growing.plan._is_known(number) for number in (5, 6, 7, 9)] == [True, True, False, False]
+    made = plan(script, choice=turns)
+    assert [made.at(number)[0].opacity for number in range(24)] == [1.0] * 24
