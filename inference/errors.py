@@ -67,7 +67,7 @@ class NoFace(Refusal):
     """Not one frame of the video has a face that can be used."""
 
     code = "no_face"
-    hint = "Use footage in which one face looks roughly towards the camera."
+    hint = "Use footage in which a face is large enough and looks roughly towards the camera."
 
 
 class BadOption(Refusal):

@@ -9,13 +9,12 @@ import cv2
 import numpy as np
 
 from inference.errors import NoFace
+from inference.faces import telling
 from inference.faces.choice import Task, time_code
 from inference.faces.face import (
     MIN_HEIGHT,
     MIN_WIDTH,
-    REASONS,
     TOO_SMALL,
-    TURNED_AWAY,
     Box,
     Face,
     Rgb,
@@ -28,7 +27,6 @@ BETTER = 1.3
 # The share of the network's picture that a face is wide, and what is worth a warning: beyond it
 # the mouth is visibly softer than the rest.
 FACE_SHARE, MAX_ENLARGEMENT = 0.78, 1.5
-SAID = {TOO_SMALL: "too small", TURNED_AWAY: "turned away", "": "usable"}
 
 
 @dataclass
@@ -119,36 +117,30 @@ class Album:
         notes = []
         people = self._decided()
         if len(people) > max(1, len(chosen)):
-            painted = ", ".join(map(str, sorted(chosen))) or "nobody"
-            notes.append(("several_people", f"{len(people)} people are seen; painted: {painted}."))
+            notes.append(("several_people", telling.several(len(people), sorted(chosen))))
+        drawn = FACE_SHARE * resolution
         for index, person in people:
             if chosen and index not in chosen:
                 continue
+            face = telling.face_of(person, alone=len(people) == 1)
             if small := person.unusable.get(TOO_SMALL):
-                notes.append(("small_face", _small(person, small)))
-            larger = person.largest[0] / (FACE_SHARE * resolution)
-            if larger >= MAX_ENLARGEMENT:
-                notes.append(("large_face", _large(person, FACE_SHARE * resolution, larger)))
+                notes.append(("small_face", telling.small(face, small)))
+            if person.largest[0] >= MAX_ENLARGEMENT * drawn:
+                notes.append(("large_face", telling.large(face, person.largest[0], drawn)))
         return notes
 
     def no_face(self, tasks: tuple[Task, ...]) -> NoFace:
         """What was looked for, and what there was instead."""
         wanted = "; ".join(str(task) for task in tasks)
+        there = telling.seen([person for _, person in self._decided()])
         return NoFace(
             f"Looked for {wanted}, at least {MIN_WIDTH} x {MIN_HEIGHT} pixels large and turned"
-            f" towards the camera, from {time_code(0)} to {time_code(self.end)}: {self._seen()}."
+            f" towards the camera, from {time_code(0)} to {time_code(self.end)}: {there}."
         )
 
     def _decided(self) -> list[tuple[int, Person]]:
         """By index; those of whom it is open who they are have negative ones."""
         return [(index, self.people[index]) for index in sorted(self.people) if index >= 0]
-
-    def _seen(self) -> str:
-        if not self._decided():
-            return "no frame shows a face"
-        listed = [_said(person) for _, person in self._decided()]
-        more = f"; and {len(listed) - 5} more" if len(listed) > 5 else ""
-        return "there is " + "; ".join(listed[:5]) + more
 
     def state(self) -> dict[str, Any]:
         people = []
@@ -166,32 +158,6 @@ class Album:
             person.box = (person.box[0], person.box[1], person.box[2], person.box[3])
             person.largest = (person.largest[0], person.largest[1])
             self.people[person.index] = person
-
-
-def _said(person: Person) -> str:
-    why = [SAID.get(reason, "unusable") for reason in REASONS if person.unusable.get(reason)]
-    if person.frames > sum(person.unusable.values()):
-        why.append("usable")
-    width, height = person.largest
-    return (
-        f"track {person.index} from {time_code(person.first)} to {time_code(person.last)}"
-        f" ({' or '.join(dict.fromkeys(why))}; at most {width:.0f} x {height:.0f} pixels)"
-    )
-
-
-def _small(person: Person, frames: int) -> str:
-    return (
-        f"Track {person.index} is smaller than {MIN_WIDTH} x {MIN_HEIGHT} pixels in {frames}"
-        " frames, which were left as they were."
-    )
-
-
-def _large(person: Person, drawn: float, larger: float) -> str:
-    return (
-        f"Track {person.index}'s face is up to {person.largest[0]:.0f} pixels wide. The model draws"
-        f" it {drawn:.0f} pixels wide, so the mouth is enlarged {larger:.1f} times and is softer"
-        " than the rest."
-    )
 
 
 def thumbnail(frame: Rgb, box: Box) -> bytes:

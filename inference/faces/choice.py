@@ -37,7 +37,7 @@ class Task:
         if self.who is None:
             who = "a face"
         elif isinstance(self.who, int):
-            who = f"track {self.who}"
+            who = f"person {self.who}"
         else:
             place = f"{self.who.x:g},{self.who.y:g}"
             who = f"the person at {place} at {time_code(self.who.seconds)}"

@@ -75,7 +75,7 @@ def result_of(facts: Facts, out: Path) -> SyncResult:
         guidance=run.options.guidance,
         seed=run.options.seed,
         stage_seconds=run.watch.to_mapping(),
-        warnings=[warning["message"] for warning in report["warnings"]],
+        warnings=document.for_customers(report),
         report=report,
         faces=faces,
     )
@@ -140,15 +140,16 @@ def _notes(facts: Facts) -> Iterator[document.Note]:
     if facts.unreadable:
         yield document.note(
             "unreadable_pictures",
-            f"{facts.unreadable} pictures of the video could not be read;"
-            " the ones before them stood in their places.",
+            f"{document.counted(facts.unreadable, 'picture')} of the video could not be read; what"
+            " came before was shown longer.",
         )
     columns, rows = facts.film.gained
-    if (columns or rows) and not facts.run.options.exact_size:
+    gained = ["one column"] * columns + ["one row"] * rows
+    if gained and not facts.run.options.exact_size:
         yield document.note(
             "size_gained",
-            f"The result has {columns} columns and {rows} rows more than the video:"
-            " its encoding needs an even width and height.",
+            f"The result has {' and '.join(gained)} of pixels more than the video: its encoding"
+            " needs an even width and height.",
         )
     for code, sentence in facts.scout.notes():
         yield document.note(code, sentence)

@@ -11,6 +11,8 @@ from inference.report.schema import VERSION
 SOFT, SEAM = 0.5, 2.0
 PADDING = 0.128  # seconds: a codec's last packet is full, 1024 samples at 8 kHz at most
 Note = dict[str, str]
+# Of the machine, not of the result: it stays in the report.
+FOR_THE_OPERATOR = frozenset({"slower_than_usual"})
 
 
 def make(
@@ -54,8 +56,18 @@ def make(
 
 
 def note(code: str, message: str) -> Note:
-    """A warning: a stable code and a sentence."""
+    """A warning: a stable code and a sentence, which customers read too."""
     return {"code": code, "message": message}
+
+
+def for_customers(report: Mapping[str, Any]) -> list[str]:
+    """The sentences of a report that whoever gets the result should read."""
+    return [told["message"] for told in report["warnings"] if told["code"] not in FOR_THE_OPERATOR]
+
+
+def counted(count: int, word: str) -> str:
+    """1 frame, 2 frames."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def write(path: Path, report: Mapping[str, Any]) -> None:
@@ -75,14 +87,19 @@ def _of_the_run(report: Mapping[str, Any]) -> Iterable[Note]:
         yield note("no_model", f"No model ran: {report['network']} stood in its place.")
     frames, windows = report["frames"], report["windows"]
     if frames["passed_through"]:
-        yield note("passed_through", f"{frames['passed_through']} frames were left as they were.")
+        left = f"{frames['passed_through']} of {counted(frames['count'], 'frame')}"
+        yield note("passed_through", f"{left} stayed as in the source.")
     if frames["bridged"]:
-        yield note("bridged", f"{frames['bridged']} frames borrow their neighbors' face.")
+        yield note(
+            "bridged",
+            f"In {counted(frames['bridged'], 'frame')} no face was found; its place was taken from"
+            " the frames before and after.",
+        )
     if windows["findings"]:
         yield note(
             "window_failed",
-            f"{len(windows['findings'])} windows came out of the network unusable;"
-            f" {windows['mended']} were mended by a second attempt.",
+            f"{counted(len(windows['findings']), 'time')} the model made unusable pictures, of a"
+            f" few frames each; a second attempt mended {windows['mended']}.",
         )
 
 
@@ -106,7 +123,11 @@ def _of_the_picture(report: Mapping[str, Any]) -> Iterable[Note]:
         yield note(
             "soft_mouth",
             f"The mouth is softer than in the source: it has {sharpness['ratio'] * 100:.0f} % of"
-            " its sharpness there.",
+            " the sharpness.",
         )
     if seam and seam["added"] > SEAM:
-        yield note("visible_seam", f"The patch adds a step of {seam['added']:.1f} levels.")
+        yield note(
+            "visible_seam",
+            f"The border of the new mouth may be seen: it adds a step of {seam['added']:.1f} levels"
+            " of 255.",
+        )

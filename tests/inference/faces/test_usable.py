@@ -114,9 +114,15 @@ def test_no_face_says_what_was_looked_for_and_what_there_was():
     assert error.code == "no_face" and error.refusal
     assert str(error) == (
         "Looked for a face, at least 40 x 50 pixels large and turned towards the camera, from"
-        " 0:00.00 to 0:01.96: there is track 0 from 0:00.00 to 0:00.96 (too small; at most 30 x 42"
+        " 0:00.00 to 0:01.96: one face is seen from 0:00.00 to 0:00.96 (too small; at most 30 x 42"
         " pixels)."
     )
+    with scout([{0: At(x=60, size=30), 1: At(x=140, size=30)}] * 3) as running:
+        running.plan.wait_for_end()
+        assert str(running.no_face()).endswith(
+            "2 people are seen, person 0 from 0:00.00 to 0:00.08 (too small; at most 30 x 42"
+            " pixels); person 1 from 0:00.00 to 0:00.08 (too small; at most 30 x 42 pixels)."
+        )
     with scout([{}] * 25) as running:
         running.plan.wait_for_end()
         assert "from 0:00.00 to 0:00.96: no frame shows a face." in str(running.no_face())
@@ -155,11 +161,15 @@ def test_warnings_name_small_large_and_several_faces():
     with scout(script) as running:
         running.plan.wait_for_end()
         assert running.notes() == [
-            ("several_people", "2 people are seen; painted: 0."),
+            (
+                "several_people",
+                "2 people are seen; person 0 has a new mouth, and all others stayed as in the"
+                " source.",
+            ),
             (
                 "large_face",
-                "Track 0's face is up to 95 pixels wide. The model draws it 50 pixels wide, so the"
-                " mouth is enlarged 1.9 times and is softer than the rest.",
+                "The face of person 0 is up to 95 pixels wide. The model draws it 50 pixels wide,"
+                " so the mouth is enlarged 1.9 times and is softer than the rest.",
             ),
         ]
     with scout([{0: At(size=30)}] * 3) as running:
@@ -170,4 +180,4 @@ def test_warnings_name_small_large_and_several_faces():
         assert running.notes() == []
 
 
-SMALL = "Track 0 is smaller than 40 x 50 pixels in 3 frames, which were left as they were."
+SMALL = "The face is smaller than 40 x 50 pixels in 3 frames, which stayed as in the source."

@@ -118,7 +118,7 @@ def test_a_bad_run_names_all_that_is_bad():
 @pytest.mark.parametrize(
     ("figure", "value", "code", "words"),
     [
-        ("sharpness", {"ratio": 0.2}, "soft_mouth", "20 % of its sharpness"),
+        ("sharpness", {"ratio": 0.2}, "soft_mouth", "20 % of the sharpness"),
         ("seam", {"added": 6.0}, "visible_seam", "a step of 6.0 levels"),
     ],
 )
@@ -130,6 +130,19 @@ def test_a_bad_picture_is_warned_of(monkeypatch, figure, value, code, words):
     told = report(good)
     assert codes(told) == [code]
     assert words in told["warnings"][0]["message"]
+
+
+def test_who_gets_the_result_is_not_told_how_fast_the_machine_was():
+    slow = document.note("slower_than_usual", "The network could not be captured.")
+    soft = document.note("soft_mouth", "The mouth is soft.")
+    made = report(warnings=[slow, soft])
+    assert codes(made) == ["slower_than_usual", "soft_mouth"]
+    assert document.for_customers(made) == ["The mouth is soft."]
+
+
+def test_one_is_told_as_one():
+    assert document.counted(1, "picture") == "1 picture"
+    assert document.counted(0, "picture") == "0 pictures"
 
 
 def test_a_length_of_its_own_is_no_reason_to_warn_of_a_gap():
