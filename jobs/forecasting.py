@@ -59,8 +59,12 @@ class Finish:
     earliest: datetime
     latest: datetime
 
-    def not_before(self, moment: datetime) -> "Finish":
-        return Finish(max(self.earliest, moment), max(self.latest, moment))
+    @classmethod
+    def after(cls, now: datetime, span: Span) -> "Finish":
+        return cls(now + timedelta(seconds=span.low), now + timedelta(seconds=span.high))
+
+    def not_before(self, other: "Finish") -> "Finish":
+        return Finish(max(self.earliest, other.earliest), max(self.latest, other.latest))
 
 
 def kind_of(job: Work) -> Kind:
@@ -108,7 +112,7 @@ def wait_for_lane(place: int, lanes: Lanes, line: Line) -> Span | None:
     """Until a worker takes a job that is the `place`th of its tenant without a lane.
 
     Lanes free as their jobs end, at worst all together and each after a wait for a GPU. How soon it
-    may be at best is in `ends`, by the work of the very jobs before it.
+    may be is in `ends`, by the work of the very jobs before it.
     """
     if line.job is None:
         return None
@@ -118,10 +122,11 @@ def wait_for_lane(place: int, lanes: Lanes, line: Line) -> Span | None:
 
 
 def ends(works: Iterable[float], lanes: Lanes, line: Line) -> list[float]:
-    """Seconds until the end of each job of a tenant at best, in the order of their turns.
+    """Seconds until the end of each job of a tenant, in the order of their turns, if no other
+    tenant's is before it.
 
-    works: seconds that each still takes at best. What is ahead is shared among the lanes, or the
-    workers if those are fewer. None ends before one that is ahead of it.
+    works: seconds that each still takes. What is ahead is shared among the lanes, or the workers if
+    those are fewer. None ends before one that is ahead of it.
     """
     at_once = min(lanes.number, max(line.workers, 1))
     told: list[float] = []
@@ -139,7 +144,7 @@ def finish(now: datetime, *parts: Span | None) -> Finish | None:
     if len(known) < len(parts):
         return None
     low, high = (sum(getattr(part, end) for part in known) for end in ("low", "high"))
-    return Finish(now + timedelta(seconds=low), now + timedelta(seconds=high))
+    return Finish.after(now, Span(low, high))
 
 
 def paces(kinds: Iterable[Kind]) -> Mapping[Kind, Span]:

@@ -15,6 +15,7 @@ from jobs.forecasting import Finish, Kind, Line, Span, Work
 from jobs.models import Job, State
 
 NOBODY = timedelta(minutes=1)  # an idle worker would have taken a job by then
+NO_TIME = Span(0, 0)
 
 
 class Reason(StrEnum):
@@ -89,7 +90,7 @@ class _Seen:
         self.line = forecasting.line() if self.paces and waiting + sent else Line(0, 0, None)
         moments = [job.dispatched_at for job in sent if job.dispatched_at]
         self.ahead = forecasting.ahead(moments) if self.paces and moments else {}
-        self.ends = self._ends(turns) if self.paces else {}
+        self.ends: Mapping[UUID, Span] = self._ends(turns) if self.paces else {}
 
     def wait_of(self, job: Job) -> Wait:
         return Wait(self._reason(job), self.places.get(job.id), self._finish(job))
@@ -116,30 +117,31 @@ class _Seen:
         finish = forecasting.finish(self.now, self._until_begun(job), work)
         if finish is None or job.lane is not None:
             return finish
-        at_best = self.ends.get(job.id, self.ends.get(job.tenant_id, 0))
-        return finish.not_before(self.now + timedelta(seconds=at_best))
+        own = self.ends.get(job.id, self.ends.get(job.tenant_id, NO_TIME))
+        return finish.not_before(Finish.after(self.now, own))
 
     def _work(self, job: Work) -> Span | None:
         lengths = (self.lengths.get(each) for each in (job.video_id, job.audio_id))
         seconds = forecasting.output_seconds(job, *lengths)
         return forecasting.work(self.paces.get(forecasting.kind_of(job)), seconds, job.percent)
 
-    def _ends(self, turns: Sequence[Work]) -> dict[UUID, float]:
-        """Seconds until each job ends at best; by tenant, until the last one looked at does."""
-        told: dict[UUID, float] = {}
+    def _ends(self, turns: Sequence[Work]) -> dict[UUID, Span]:
+        """Until each job ends behind its tenant's own; by tenant, until the last one looked at."""
+        told: dict[UUID, Span] = {}
         for tenant, room in self.limits.items():
             own = [job for job in turns if job.tenant_id == tenant]
-            works = (self._at_best(job) for job in own)
-            ends = forecasting.ends(works, room.lanes, self.line)
-            told.update(zip((job.id for job in own), ends, strict=True))
-            told[tenant] = max(ends, default=0)
+            works = [self._takes(job) for job in own]
+            quick = forecasting.ends((work.low for work in works), room.lanes, self.line)
+            slow = forecasting.ends((work.high for work in works), room.lanes, self.line)
+            spans = [Span(*ends) for ends in zip(quick, slow, strict=True)]
+            told.update(zip((job.id for job in own), spans, strict=True))
+            told[tenant] = spans[-1] if spans else NO_TIME
         return told
 
-    def _at_best(self, job: Work) -> float:
-        """Seconds of work that remain: as of any job, where this one's kind isn't known."""
-        whole = self.line.job.low if self.line.job else 0
-        work = self._work(job)
-        return work.low if work else whole * (100 - job.percent) / 100
+    def _takes(self, job: Work) -> Span:
+        """Work that remains: as of any job, where this one's kind isn't known."""
+        left, whole = (100 - job.percent) / 100, self.line.job or NO_TIME
+        return self._work(job) or Span(whole.low * left, whole.high * left)
 
     def _until_begun(self, job: Job) -> Span | None:
         limits = self.limits[job.tenant_id]

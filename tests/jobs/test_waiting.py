@@ -200,6 +200,18 @@ def test_a_line_of_long_jobs_is_not_told_by_short_ones_of_the_past(acting):
     assert all(wait.finish.latest >= wait.finish.earliest for wait in waits.values())
 
 
+def test_the_latest_time_is_that_of_a_line_of_slow_ones(acting):
+    """One worker, one lane: how slow the jobs before it may be is part of the range."""
+    successes(1, 2, 2, 2, 3, output_seconds=1)
+    now = timezone.now()
+    runs = a_queued_job(lane=0, **of_length(100))
+    lifecycle.claim(runs.id, worker="gpu-1", lease=60)
+    jobs = [a_queued_job(**of_length(100)) for _ in range(2)]
+    waits = waits_of(jobs, now=now)
+    assert waits[jobs[0].id].finish == after(now, 2 * 180, 2 * 220)
+    assert waits[jobs[1].id].finish == after(now, 3 * 180, 3 * 220)
+
+
 def test_of_a_line_only_what_stands_before_a_job_is_looked_at(acting):
     """A client with a thousand jobs polls them all."""
     runs = a_queued_job(lane=0)
