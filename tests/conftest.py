@@ -10,6 +10,7 @@ from django.test import TransactionTestCase
 
 from inference.threads import wait_asleep
 from portal.environment import ROOT
+from tests.traces import traces
 
 # Before any test loads torch: two test processes whose threads spin take each other's cores.
 wait_asleep()
@@ -21,6 +22,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("viseme")
 
 SHARED = ROOT.parent / "shared"
+AT_THE_START = traces()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Each file leaves the process as it found it, or fails with its last test."""
+    yield
+    if nextitem is None or nextitem.path != item.path:
+        assert traces() == AT_THE_START
 
 
 @pytest.fixture(scope="session")
