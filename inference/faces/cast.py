@@ -1,5 +1,6 @@
 """Whose mouths are painted in a frame, as far as is known: the turns, their people, their fades."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,15 @@ class Cast:
         reasons = (self._log.reason(track, place) for track in candidates if track is not None)
         other = OTHER_PERSON if self._log.people[place] else NO_FACE
         return next(filter(None, reasons), other)
+
+    def is_seen(self, index: int, frames: int) -> bool:
+        """Whether a turn's person could be painted anywhere in its time, in frames whose numbers
+        are lower than `frames`."""
+        track = self._chooser.track_of(self._tasks[index])
+        rows = None if track is None else self._log.tracks.get(track)
+        first, after = self._log.extent(self._tasks[index])
+        after = min(after, bisect_left(self._log.numbers, frames))
+        return rows is not None and rows.usable(first, after)
 
     def covering(self, place: int) -> list[int]:
         """The tasks in whose time the frame lies."""

@@ -61,6 +61,11 @@ class Rows:
         at = bisect_left(self.places, place)
         return at if at < len(self.places) and self.places[at] == place else None
 
+    def usable(self, first: int, after: int) -> bool:
+        """Whether any frame from `first` on, before `after`, has a mouth to paint."""
+        begin, end = bisect_left(self.places, first), bisect_left(self.places, after)
+        return not all(self.reasons[begin:end])
+
     def matrix(self, at: int) -> Matrix:
         return np.array(self.matrices[6 * at : 6 * at + 6], np.float32).reshape(2, 3)
 

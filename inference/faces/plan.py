@@ -59,6 +59,12 @@ class Plan:
                 return NO_FACE
             return self._cast.reason(place)
 
+    def idle(self, frames: int) -> list[Task]:
+        """Of several turns those in whose time nobody could be painted, in the source's first
+        `frames` frames: the caller holds `changed`."""
+        idle = [index for index in range(len(self.tasks)) if not self._cast.is_seen(index, frames)]
+        return [self.tasks[index] for index in idle] if len(self.tasks) > 1 else []
+
     def is_ahead(self, number: int, frames: int) -> bool:
         """Whether scouting this far is enough for now: the caller holds `changed`."""
         if self.chooser.guessing:  # somebody waits for the decision

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.errors import Canceled, EngineError, EngineFault, NoFace
+from inference.faces import telling
 from inference.faces.album import Album
 from inference.faces.box_finder import BoxFinder
 from inference.faces.choice import tasks
@@ -90,10 +91,14 @@ class Scout:
         with self.plan.changed:
             return self.album.to_mapping(self._chosen())
 
-    def notes(self) -> list[tuple[str, str]]:
-        """Warnings for the report, a stable code and a sentence each."""
+    def notes(self, frames: int) -> list[tuple[str, str]]:
+        """Warnings for the report, a stable code and a sentence each. frames: so many of the
+        source's, from its first on, are shown."""
         with self.plan.changed:
-            return self.album.notes(self._chosen(), self._resolution)
+            notes = self.album.notes(self._chosen(), self._resolution)
+            for task in self.plan.idle(frames):
+                notes.append(("turn_without_face", telling.idle(str(task))))
+            return notes
 
     def _chosen(self) -> dict[int, list[str]]:
         """Track -> the turns it was chosen for."""

@@ -63,3 +63,8 @@ def large(face: str, width: float, drawn: float) -> str:
         f"{face} is up to {width:.0f} pixels wide. The model draws it {drawn:.0f} pixels wide, so"
         f" the mouth is enlarged {width / drawn:.1f} times and is softer than the rest."
     )
+
+
+def idle(turn: str) -> str:
+    """turn: who was looked for, and when."""
+    return f"Nobody has a new mouth in the turn of {turn}: no face that can be painted is seen."

@@ -151,7 +151,7 @@ def _notes(facts: Facts) -> Iterator[document.Note]:
             f"The result has {' and '.join(gained)} of pixels more than the video: its encoding"
             " needs an even width and height.",
         )
-    for code, sentence in facts.scout.notes():
+    for code, sentence in facts.scout.notes(facts.source_frames):
         yield document.note(code, sentence)
     if facts.run.network.remark:
         yield document.note("slower_than_usual", facts.run.network.remark)

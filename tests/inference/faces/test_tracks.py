@@ -267,3 +267,22 @@ def test_a_turn_that_goes_on_with_somebody_to_be_seen_later_waits_for_that():
     assert [growing.plan._is_known(number) for number in (5, 6, 7, 9)] == [True, True, False, False]
     made = plan(script, choice=turns)
     assert [made.at(number)[0].opacity for number in range(24)] == [1.0] * 24
+
+
+def test_a_turn_in_which_nobody_can_be_painted_is_told():
+    script = [{0: LEFT, 1: RIGHT}] * 10 + [{0: LEFT}] * 10
+    turns = Turn(0, 0.0, 0.4), Turn(1, 0.4, 0.8), Turn(7, 0.2), Turn(0, 5.0, 6.0), Turn(1, 0.2, 0.6)
+    with scout(script, choice=turns) as running:
+        running.plan.wait_for_end()
+        told = [words for code, words in running.notes(20) if code == "turn_without_face"]
+        # As far as the film is shown: the last turn's person is gone from the 11th frame on.
+        fewer = [words for code, words in running.notes(5) if code == "turn_without_face"]
+    assert [words.split("turn of ")[1] for words in told] == [
+        "person 1 between 0:00.40 and 0:00.80: no face that can be painted is seen.",
+        "person 7 between 0:00.20 and the end: no face that can be painted is seen.",
+        "person 0 between 0:05.00 and 0:06.00: no face that can be painted is seen.",
+    ]
+    assert len(fewer) == 4
+    with scout(script, choice=turns[:1]) as running:
+        running.plan.wait_for_end()
+        assert running.notes(20)[1:] == []  # without anybody at all it is no result

@@ -160,7 +160,7 @@ def test_warnings_name_small_large_and_several_faces():
     script = [{0: At(x=60, y=70, size=95), 1: At(x=160, size=30)}] * 3
     with scout(script) as running:
         running.plan.wait_for_end()
-        assert running.notes() == [
+        assert running.notes(3) == [
             (
                 "several_people",
                 "2 people are seen; person 0 has a new mouth, and all others stayed as in the"
@@ -174,10 +174,10 @@ def test_warnings_name_small_large_and_several_faces():
         ]
     with scout([{0: At(size=30)}] * 3) as running:
         running.plan.wait_for_end()
-        assert ("small_face", SMALL) in running.notes()
+        assert ("small_face", SMALL) in running.notes(3)
     with scout([{0: At()}] * 3) as running:
         running.plan.wait_for_end()
-        assert running.notes() == []
+        assert running.notes(3) == []
 
 
 SMALL = "The face is smaller than 40 x 50 pixels in 3 frames, which stayed as in the source."

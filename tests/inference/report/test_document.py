@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference.faces import album
+from inference.faces import album, scout
 from inference.faces.face import REASONS
 from inference.model.mask import draw_mask
 from inference.picture.align import Aligner
@@ -171,7 +171,7 @@ def test_every_figure_and_warning_is_defined_in_the_docs():
     missing = sorted({name for name in names(schema()) if f"`{name}`" not in text})
     assert not missing
     sources = "".join(
-        Path(module.__file__).read_text("utf-8") for module in (document, reporting, album)
+        Path(module.__file__).read_text("utf-8") for module in (document, reporting, album, scout)
     )
     codes = set(re.findall(r'(?:note|append\(\s*)\(\s*"([a-z_]+)"', sources))
     assert {"visible_seam", "size_gained", "several_people"} <= codes
