@@ -93,7 +93,7 @@ def empty() -> None:
     touch a ledger, and what forbids changes stops the owner too, so that is out of force meanwhile.
     """
     with owner() as connection, connection.transaction():
-        connection.execute("SET LOCAL lock_timeout = '15s'")
+        connection.execute("SET LOCAL lock_timeout = '60s'")
         tables = connection.execute(
             "SELECT relname FROM pg_class WHERE relkind = 'r' "
             "AND relnamespace = 'public'::regnamespace AND relname <> ALL(%s)",

@@ -47,7 +47,7 @@ class WarmMedia:
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=60)
 
     def _mother(self, root: str, environment: dict[str, str]) -> socket.socket:
         with self._starting:

@@ -53,7 +53,7 @@ def make_queues(client: Any, mark: str, *, visibility_seconds: int) -> None:
     client.create_queue(QueueName=f"{mark}-tasks")
 
 
-def eventually(condition: Callable[[], Any], *, seconds: float = 30) -> Any:
+def eventually(condition: Callable[[], Any], *, seconds: float = 60) -> Any:
     """What the condition returns once that is true; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -137,7 +137,7 @@ def test_a_worker_holds_one_message_of_a_fifo_queue(broker, queue, start_worker)
     queue.send("lipsync", job_id="one", group="lane-1")
     queue.send("lipsync", job_id="two", group="lane-2")
     start_worker()
-    assert begun.acquire(timeout=30)
+    assert begun.acquire(timeout=60)
     assert queue.count() == {"waiting": 1, "held": 1}
     go_on.set()
     eventually(lambda: queue.size == 0)

@@ -30,7 +30,7 @@ def test_both_halves_leave_with_the_mean_gradient_in_the_layout_of_the_weight():
     for half in halves:
         half.start()
     for half in halves:
-        half.join(timeout=30)
+        half.join(timeout=60)
     for network in networks:
         for parameter, mean in zip(network.parameters(), expected, strict=True):
             assert torch.allclose(parameter.grad, mean)

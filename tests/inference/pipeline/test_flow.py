@@ -37,7 +37,7 @@ def test_a_full_belt_stops_who_fills_it():
             belt.close()
 
         flow.start("fill", fill)
-        assert full.wait(10)
+        assert full.wait(60)
         assert filled == [0, 1, 2]
         assert list(belt.taken()) == [0, 1, 2, 3, 4]
 

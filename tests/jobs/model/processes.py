@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-PATIENCE_SECONDS = 30  # with a busy machine
+PATIENCE_SECONDS = 60  # with a busy machine
 A_MINUTE = {"steps": 3000, "step_seconds": 0.02}  # for a job that something else ends
 
 
