@@ -30,7 +30,9 @@ def executable() -> str | None:
 @contextmanager
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
+        chromium = playwright.chromium.launch(
+            executable_path=executable(), args=FLAGS, timeout=PATIENCE_SECONDS * 1000
+        )
         try:
             yield chromium
         finally:
