@@ -124,6 +124,7 @@ def somebody_will_be_woken(jobs: list[Job]) -> None:
     """Who waits says for what, and what can be done now was told to those who can do it."""
     messages = OutboxMessage.objects.filter(actor__in=["lipsync", "probe_job"])
     told = Counter((one.payload["job_id"], one.payload.get("dispatch")) for one in messages)
+    groups = {one.dedup_id: one.group_id for one in messages}
     again = [key for key, times in told.items() if times > 1 and key[1] is not None]
     assert again == [], "sent again under its old number: SQS would swallow it"
     waits = waits_of(jobs)
@@ -132,4 +133,5 @@ def somebody_will_be_woken(jobs: list[Job]) -> None:
         if job.state == State.VALIDATING:
             assert (str(job.id), None) in told
         if job.state == State.QUEUED and job.lane is not None:
-            assert (str(job.id), job.dispatch_number) in told
+            group = groups.get(f"{job.id}/{job.dispatch_number}")
+            assert group == f"{job.tenant_id}/{job.lane}", "in another lane it begins nothing"

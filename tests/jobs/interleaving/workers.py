@@ -1,6 +1,7 @@
 """What workers do, with jobs that are theirs and with jobs that were theirs once."""
 
 from typing import Any
+from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -8,6 +9,7 @@ from hypothesis.stateful import rule
 from jobs import admission, lifecycle
 from jobs.errors import NotClaimable
 from jobs.models import Job, State
+from messaging.models import OutboxMessage
 from tenants.context import acting_for, as_operator
 from tests.jobs import promised
 from tests.jobs.interleaving.admission import Admission
@@ -24,6 +26,16 @@ class Workers(Admission):
     def a_message_reaches_a_worker(self, pick: int, worker: str) -> None:
         """The first, a repeated one, one of long ago: the claim alone decides."""
         self.claim(self.job(pick), worker)
+
+    @rule(pick=anyone, worker=st.sampled_from(["gpu-1", "gpu-2"]))
+    def a_message_of_some_lane_reaches_a_worker(self, pick: int, worker: str) -> None:
+        """Any that was ever written: its job may have another lane by now."""
+        with as_operator("a test"):
+            sent = list(OutboxMessage.objects.filter(actor="lipsync").order_by("id"))
+        if sent:
+            one = sent[pick % len(sent)]
+            job = Told(UUID(one.payload["job_id"]), UUID(one.payload["tenant_id"]))
+            self.claim(job, worker, group=one.group_id)
 
     @rule()
     def gpu_1_takes_the_next(self) -> None:
@@ -52,13 +64,14 @@ class Workers(Admission):
         admission.admit()
         return Job.objects.runnable().first()
 
-    def claim(self, job: Told, worker: str) -> None:
+    def claim(self, job: Told, worker: str, group: str = "") -> None:
         before = row(job)
         runnable = before.state == State.QUEUED and before.lane is not None
         runnable = runnable and before.tenant.suspended_at is None
+        runnable = runnable and group in ("", f"{job.tenant_id}/{before.lane}")
         try:
             with acting_for(job.tenant_id):
-                attempt = lifecycle.claim(job.id, worker=worker, lease=LEASE)
+                attempt = lifecycle.claim(job.id, worker=worker, lease=LEASE, group=group)
         except NotClaimable:
             assert not runnable
         else:
