@@ -34,7 +34,7 @@ from benchmarks.whole_ways import Film, Pace, Whole, our_way, their_way
 from inference.model import acceleration
 from inference.model.checkpoint import Model
 from inference.model.device import choose_device, choose_dtype
-from inference.model.unet import WINDOW_FRAMES
+from inference.model.unet.config import WINDOW_FRAMES
 
 STEPS = 20
 LEAST_WHOLE = 2.5

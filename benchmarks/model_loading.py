@@ -28,7 +28,7 @@ from benchmarks.networks import OFFICIAL, TINY, Sizes
 from inference.bundle.making import Recipe, make
 from inference.model.checkpoint import load_bundle
 from inference.model.network_files import load_unet
-from inference.model.unet import UNetConfig
+from inference.model.unet.config import UNetConfig
 from inference.model.weight_files import PIECE_BYTES
 
 MOST_MAKING_MIB = 3 * PIECE_BYTES / 2**20  # two pieces and what Python needs for so many tensors
@@ -43,7 +43,7 @@ def make_files(folder: Path, sizes: Sizes) -> None:
     """latentsync_unet.pt, tiny.pt, vae/ and sizes.json: random numbers, hardly any memory."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    from inference.model.unet import VideoUNet
+    from inference.model.unet.network import VideoUNet
     from inference.model.whisper import AudioEncoder
 
     with torch.device("meta"):

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from inference.model.checkpoint import Model
 from inference.model.mask import draw_mask
-from inference.model.unet import FramePositions, UNetConfig, VideoUNet, frame_table
+from inference.model.unet.config import UNetConfig
+from inference.model.unet.motion import FramePositions, frame_table
+from inference.model.unet.network import VideoUNet
 from inference.model.vae import OFFICIAL_SCALING
 from inference.model.whisper import AudioEncoder, EncoderConfig, position_table
 

@@ -136,7 +136,7 @@ def _common(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _unet_config(path: Path) -> Any:
-    from inference.model.unet import UNetConfig
+    from inference.model.unet.config import UNetConfig
     from inference.model.weight_files import read_json
 
     told = read_json(path)

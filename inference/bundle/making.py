@@ -26,7 +26,7 @@ from inference.model.network_files import (
     unet_checkpoint,
     vae_checkpoint,
 )
-from inference.model.unet import UNetConfig
+from inference.model.unet.config import UNetConfig
 from inference.model.weight_files import refuse_stand_in
 from inference.model.weights import SHOWN, Checkpoint
 

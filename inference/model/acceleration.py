@@ -20,7 +20,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from inference.model.unet import WINDOW_FRAMES, Heard, VideoUNet
+from inference.model.unet.config import WINDOW_FRAMES
+from inference.model.unet.network import VideoUNet
+from inference.model.unet.space import Heard
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from inference.model.device import choose_dtype
 from inference.model.manifest import FINDER_ROLES, MANIFEST, checked, notices, read_manifest
 from inference.model.mask import draw_mask, load_mask
 from inference.model.network_files import encoder_checkpoint, unet_checkpoint, vae_checkpoint
-from inference.model.unet import UNetConfig, VideoUNet
+from inference.model.unet.config import UNetConfig
+from inference.model.unet.network import VideoUNet
 from inference.model.weights import Checkpoint
 from inference.model.whisper import AudioEncoder, EncoderConfig
 

@@ -16,8 +16,9 @@ from torch import Tensor
 from inference.errors import Canceled
 from inference.model import fast
 from inference.model.acceleration import passes
-from inference.model.unet import LATENT_CHANNELS, VideoUNet
-from inference.model.unet import WINDOW_FRAMES as WINDOW_FRAMES
+from inference.model.unet.config import LATENT_CHANNELS
+from inference.model.unet.config import WINDOW_FRAMES as WINDOW_FRAMES
+from inference.model.unet.network import VideoUNet
 
 if TYPE_CHECKING:
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from inference.errors import MissingVae, UnreadableCheckpoint, WrongEncoder, WrongVae
-from inference.model.unet import LATENT_CHANNELS, UNetConfig, VideoUNet
+from inference.model.unet.config import LATENT_CHANNELS, UNetConfig
+from inference.model.unet.network import VideoUNet
 from inference.model.vae import OFFICIAL_SCALING
 from inference.model.weight_files import Weights, read_json, read_weights
 from inference.model.weights import Checkpoint

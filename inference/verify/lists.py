@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from inference.model.unet import UNetConfig, VideoUNet
+from inference.model.unet.config import UNetConfig
+from inference.model.unet.network import VideoUNet
 from inference.model.whisper import AudioEncoder, EncoderConfig
 from inference.sound.features import frame_count
 from inference.verify.folder import Folder

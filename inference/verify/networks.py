@@ -8,7 +8,8 @@ from torch import Tensor
 
 from inference.model.diffusion import denoise, scheduler
 from inference.model.network_files import load_unet
-from inference.model.unet import UNetConfig, VideoUNet
+from inference.model.unet.config import UNetConfig
+from inference.model.unet.network import VideoUNet
 from inference.verify.folder import Arrays, Folder
 from inference.verify.rows import Check, Row, attempt, counted, equal, near, never_asked
 

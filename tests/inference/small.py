@@ -4,7 +4,7 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 from benchmarks.networks import TINY
-from inference.model.unet import VideoUNet
+from inference.model.unet.network import VideoUNet
 from inference.model.whisper import AudioEncoder
 
 # The sizes are the benchmarks' own; the scaling is one that a wrong factor can't hide behind.

@@ -15,7 +15,7 @@ from inference.demo.films import RESOLUTION
 from inference.demo.training import autoencoder, hearing, lips
 from inference.files import sha256_of
 from inference.model.manifest import MANIFEST
-from inference.model.unet import VideoUNet
+from inference.model.unet.network import VideoUNet
 from inference.model.whisper import AudioEncoder
 
 LICENSE = "Apache-2.0"

@@ -22,7 +22,9 @@ from inference.demo.training.loop import train
 from inference.demo.training.material import CLIP_FRAMES
 from inference.demo.training.reader import MouthReader
 from inference.demo.training.teacher import EVEN_MOUTH_WEIGHT, Teacher
-from inference.model.unet import Resnet, UNetConfig, VideoUNet
+from inference.model.unet.config import UNetConfig
+from inference.model.unet.network import VideoUNet
+from inference.model.unet.resnet import Resnet
 
 # Groups of 8 channels and more: a group of two, as 32 groups would make of 64 channels, pins the
 # mean of its channels, and the network could not carry the level of a noisy latent.

@@ -14,7 +14,7 @@ from inference.demo.training.lessons import Lessons
 from inference.demo.training.loop import Losses
 from inference.demo.training.material import CLIP_FRAMES, MOUTHS
 from inference.demo.training.reader import MouthReader
-from inference.model.unet import VideoUNet
+from inference.model.unet.network import VideoUNet
 
 MOUTH_ROWS, MOUTH_COLUMNS = slice(8, 13), slice(5, 11)
 KEPT_WEIGHT, COLOR_WEIGHT, READER_WEIGHT = 0.1, 2.0, 0.15

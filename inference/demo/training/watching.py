@@ -17,7 +17,7 @@ from inference.demo.training.lessons import LATENT_SIDE, encode
 from inference.demo.training.reader import MouthReader
 from inference.model.diffusion import WINDOW_FRAMES, conditions, denoise, shared_noise
 from inference.model.mask import latent_mask
-from inference.model.unet import VideoUNet
+from inference.model.unet.network import VideoUNet
 from inference.model.whisper import AudioEncoder
 from inference.sound.features import frame_windows, speech_features
 

@@ -3,7 +3,8 @@ import torch
 
 from inference.model import acceleration
 from inference.model.acceleration import Passes, Recorded
-from inference.model.unet import WINDOW_FRAMES, Heard
+from inference.model.unet.config import WINDOW_FRAMES
+from inference.model.unet.space import Heard
 from tests.inference import small
 
 

@@ -20,7 +20,8 @@ from inference.files import sha256_of
 from inference.model.checkpoint import load_bundle
 from inference.model.manifest import FINDER_ROLES
 from inference.model.network_files import load_encoder, load_unet, load_vae
-from inference.model.unet import UNetConfig, VideoUNet
+from inference.model.unet.config import UNetConfig
+from inference.model.unet.network import VideoUNet
 from tests.inference import small
 
 
