@@ -14,12 +14,13 @@ import os
 import shutil
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
+from inference.model.recording import CudaTape, Function, Recorded, Recorder
 from inference.model.unet.config import WINDOW_FRAMES
 from inference.model.unet.network import VideoUNet
 from inference.model.unet.space import Heard
@@ -27,54 +28,7 @@ from inference.model.unet.space import Heard
 logger = logging.getLogger(__name__)
 
 Mode = Literal["eager", "captured", "compiled"]
-WARM_UPS = 3  # passes before a recording, as PyTorch's notes on CUDA graphs ask
-Function = Callable[..., Any]
 Kind = tuple[str, bool]  # of pass: its name, and whether it has a silent half
-
-
-class Tape(Protocol):
-    def play(self, inputs: tuple[Tensor, ...]) -> Any:
-        """What the recorded function gives for these inputs; overwritten by the next play()."""
-
-
-Recorder = Callable[[Function, tuple[Tensor, ...]], Tape]
-
-
-class CudaTape:
-    """A function of tensors as a CUDA graph: its kernels start as one, in memory of their own."""
-
-    def __init__(self, function: Function, inputs: tuple[Tensor, ...]) -> None:
-        self._inputs = tuple(given.clone() for given in inputs)
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            for _ in range(WARM_UPS):
-                function(*self._inputs)
-        torch.cuda.current_stream().wait_stream(aside)
-        self._graph = torch.cuda.CUDAGraph()
-        # thread_local: what other threads do with the GPU meanwhile is not our recording's affair.
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-            self._outputs = function(*self._inputs)
-
-    def play(self, inputs: tuple[Tensor, ...]) -> Any:
-        for held, given in zip(self._inputs, inputs, strict=True):
-            held.copy_(given)
-        self._graph.replay()
-        return self._outputs
-
-
-class Recorded:
-    """A function, recorded once for each set of shapes."""
-
-    def __init__(self, function: Function, record: Recorder = CudaTape) -> None:
-        self._function, self._record = function, record
-        self._tapes: dict[tuple[Any, ...], Tape] = {}
-
-    def __call__(self, *inputs: Tensor) -> Any:
-        shapes = tuple((tuple(given.shape), given.dtype) for given in inputs)
-        if shapes not in self._tapes:
-            self._tapes[shapes] = self._record(self._function, inputs)
-        return self._tapes[shapes].play(inputs)
 
 
 def can_compile() -> bool:

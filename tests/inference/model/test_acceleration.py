@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from inference.model import acceleration
-from inference.model.acceleration import Passes, Recorded
+from inference.model.acceleration import Passes
+from inference.model.recording import Recorded
 from inference.model.unet.config import WINDOW_FRAMES
 from inference.model.unet.space import Heard
 from tests.inference import small
