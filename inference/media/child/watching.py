@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -91,17 +92,31 @@ class FilmStrip:
     def _first_pass(self) -> Iterator[Shot]:
         """A frame is given out once the time of the next one tells how long it is shown."""
         held: tuple[int, Load] | None = None
-        for number, frame in enumerate(self._reel.forwards()):
-            if not self._clock.note(self._reel.stamps[number], frame.duration):
-                continue
+        for timed in self._timed():
             if held is not None:
                 yield self._shot(*held)
-            held = number, partial(self._shape.planes, frame)
+            held = timed
         if held is None:
             raise Refused("damaged_media", NO_PICTURE)
         last = self._shot(*held)
         yield last
         self._check_whole(last)
+
+    def _timed(self) -> Iterator[tuple[int, Load]]:
+        """Visible frames, as soon as their times are known."""
+        waiting: deque[tuple[int, Load]] = deque()
+        for number, frame in enumerate(self._reel.forwards()):
+            waiting.append((number, partial(self._shape.planes, frame)))
+            self._clock.note(self._reel.stamps[number], frame.duration)
+            yield from self._settled(waiting)
+        self._clock.close()
+        yield from self._settled(waiting)
+
+    def _settled(self, waiting: deque[tuple[int, Load]]) -> Iterator[tuple[int, Load]]:
+        while waiting and waiting[0][0] < self._clock.settled:
+            number, load = waiting.popleft()
+            if self._clock.seen(number):
+                yield number, load
 
     def backwards(self) -> Iterator[Shot]:
         for number, load in self._reel.backwards(self._shape):
