@@ -14,11 +14,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from jobs import dispatches
 from jobs.clock import database_now, utc
 from jobs.dead_letters import LEAST, PATIENCE
-from jobs.models import Attempt, Job, State
+from jobs.models import Attempt, Job, Outcome, State
 from jobs.waiting import Reason, Wait, waits_of
 from messaging.models import OutboxMessage, TimerRun
 
 SILENCE = timedelta(minutes=1)  # the shortest timer runs each second
+# A job that goes from worker to worker moves no more than one that nobody takes.
+WITHOUT_A_MODEL = Q(outcome=Outcome.RELEASED) & ~Q(error_code="")
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,10 @@ def _that_do_not_move(now: datetime, begun: datetime) -> QuerySet[Job]:
     theirs = Attempt.objects.filter(job=OuterRef("id"))
     silent = theirs.filter(ended_at=None, lease_expires_at__lt=now + 2 * _lease() / 3)
     waiting = Q(state__in=[State.VALIDATING, State.QUEUED], created_at__lt=begun)
-    waiting &= ~Q(Exists(theirs.filter(ended_at__gte=begun)))
+    worked = theirs.exclude(WITHOUT_A_MODEL)
+    waiting &= ~Q(Exists(worked.filter(ended_at__gte=begun)))
     lease = Subquery(silent.values("lease_expires_at")[:1])
-    ended = Subquery(theirs.order_by("-number").values("ended_at")[:1])
+    ended = Subquery(worked.order_by("-number").values("ended_at")[:1])
     stopped = Q(Exists(silent), state=State.PROCESSING)
     return Job.objects.filter(waiting | stopped).annotate(lease=lease, ended=ended)
 
@@ -136,7 +139,15 @@ def _then(
         return [
             "it gets a lane when one of its tenant's jobs ends" + f", after {ahead}" * (ahead > 0)
         ]
-    return [*_of_workers(job, wait, busy), _of_message(job, message, now), *_of_dead_letters(job)]
+    told = (*_of_models(job), *_of_workers(job, wait, busy))
+    return [*told, _of_message(job, message, now), *_of_dead_letters(job)]
+
+
+def _of_models(job: Job) -> Iterator[str]:
+    in_vain = job.attempts.filter(WITHOUT_A_MODEL).order_by("-number")
+    if last := in_vain.first():
+        count = in_vain.count()
+        yield f"{count} worker{'' if count == 1 else 's'} had no model: {last.error_code}"
 
 
 def _of_workers(job: Job, wait: Wait, busy: int) -> Iterator[str]:

@@ -190,6 +190,18 @@ def test_a_wait_begins_anew_when_an_attempt_has_ended(waiting, acme):
     assert f"{attempt.ended_at:%Y-%m-%d %H:%M:%S}Z" in said("--minutes", "0")
 
 
+def test_a_job_that_goes_round_among_workers_without_a_model_is_stuck(waiting, acme):
+    with acting_for(acme.id):
+        for worker in ("gpu-1", "gpu-2"):
+            attempt = lifecycle.claim(waiting.id, worker=worker, lease=60)
+            told = {"code": "bad_checkpoint", "message": "No.", "after_seconds": 30}
+            lifecycle.release(attempt.id, fence=attempt.fence, **told)
+        queued = Job.objects.get(id=waiting.id).queued_at
+    row = said().splitlines()[-1]
+    assert "2 workers had no model: bad_checkpoint; its message leaves" in row
+    assert f"{queued:%Y-%m-%d %H:%M:%S}Z" in row, "since it was queued"
+
+
 @pytest.mark.parametrize("last", [None, timedelta(minutes=12)])
 def test_that_nobody_dispatches_is_said_first(db, last):
     if last:
