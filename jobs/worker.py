@@ -103,14 +103,15 @@ class Supervisor:
         owner = (order.attempt_id, order.tenant_id, order.fence)
         with Keeper(*owner, self.hold(message), self.broker.stopping) as keeper:
             try:
-                job = self._see_through(order, keeper)
+                over = self._see_through(order, keeper).is_final
             except (LeaseLost, StaleAttempt) as lost:
                 metrics.lost_attempts.inc()
                 if not _has_ended(order):
                     raise NotOurs(str(lost)) from lost
+                # Nobody needs the message; while it stays hidden its lane is blocked.
                 log.info("attempt_outlived_by_its_job")
-                return  # nobody needs the message; while it stays hidden its lane is blocked
-        if job.is_final:
+                over = True
+        if over:
             pieces.remove(order.tenant_id, order.job_id)
 
     def _see_through(self, order: Order, keeper: Keeper) -> Job:

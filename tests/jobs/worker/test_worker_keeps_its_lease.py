@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobs import keeper, lifecycle, storage, worker
+from jobs import keeper, lifecycle, pieces, storage, worker
 from jobs.clock import database_now
 from jobs.models import Attempt, Job
 from messaging.errors import NotOurs
@@ -17,6 +17,7 @@ from tests.jobs.worker.attempts import (
     meanwhile,
     once_begun,
     seen,
+    segments_of,
     work,
 )
 from tests.messaging.sqs import eventually
@@ -99,14 +100,18 @@ def test_a_result_of_a_lost_lease_is_not_put(supervisor, job, monkeypatch):
     assert not [key for key, _ in storage.listed(storage.outputs()) if str(job.id) in key]
 
 
-def test_an_expired_job_is_let_go_of(supervisor, job, plan, beside):
-    """Its deadline passed while it was worked on: the attempt has ended, and so has the job."""
-    plan(**A_MINUTE)
+def test_an_expired_job_is_let_go_of(supervisor, job, plan, beside, monkeypatch):
+    """Its deadline passed while it was worked on: the attempt has ended, and so has the job. What
+    was made of it is removed."""
+    monkeypatch.setattr(pieces, "LOOK_SECONDS", 0.01)
+    plan(**A_MINUTE, piece_steps=2)
 
     def expire():
-        Job.objects.filter(id=job.id).update(deadline=database_now())
-        lifecycle.expire(job.id)
+        with acting_for(job.tenant_id):
+            Job.objects.filter(id=job.id).update(deadline=database_now())
+            lifecycle.expire(job.id)
 
-    beside(*once_begun(job, expire))
+    beside(lambda: segments_of(job) > 0, expire)
     work(supervisor, job)  # its message is deleted: hidden, it would block the lane
+    assert not [key for key, _ in storage.listed(storage.outputs()) if str(job.id) in key]
     assert (seen(job).state, seen(job).error_code) == ("failed", "deadline_passed")
