@@ -10,6 +10,9 @@ import json
 import os
 import signal
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,14 +31,21 @@ from inference.errors import EngineError
 from inference.memory import give_back_frames
 from inference.options import SyncOptions
 from inference.progress import Meter
+from inference.speakers import sounds
 from inference.threads import wait_asleep
 
 DONE, OUR_FAULT, REFUSED = 0, 1, 2
+STOPS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED, UNHEARD = 128 + signal.SIGINT, 128 + signal.SIGPIPE
 
 
 def main(arguments: list[str] | None = None) -> int:
-    signal.signal(signal.SIGTERM, _stop)
+    """The exit status; everything else has been said by then."""
+    with _stoppable():
+        return _done(arguments)
+
+
+def _done(arguments: list[str] | None) -> int:
     wait_asleep()
     give_back_frames()
     try:
@@ -57,6 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"engine_fault: {error.strerror}: {error.filename}", file=sys.stderr)
         return OUR_FAULT
+    except Exception as error:
+        traceback.print_exc()
+        kind = type(error).__name__
+        print(f"engine_fault: The engine failed unexpectedly ({kind}).", file=sys.stderr)
+        return OUR_FAULT
     return code
 
 
@@ -74,9 +89,30 @@ def _unheard() -> int:
     return UNHEARD
 
 
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Ctrl-C and TERM end what is done here, unless an interrupt is ignored already, as that of a
+    command in a shell's background is."""
+    before = {number: signal.getsignal(number) for number in STOPS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _stop(*_: object) -> NoReturn:
-    """End as Ctrl-C does, so that temporary files go."""
+    """End so that temporary files go. Whoever is impatient and asks again must not stop that."""
+    _stop_no_more()
     raise KeyboardInterrupt
+
+
+def _stop_no_more() -> None:
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -137,7 +173,8 @@ def run_sync(given: argparse.Namespace) -> int:
     with Meter(sys.stderr) as meter:
         meter("probe", 0, 1)
         # Before the model takes its time to load.
-        check_inputs(given.video, given.audio, named=True)
+        own = [Path(sound) for sound in sounds(options.face)]
+        check_inputs(given.video, given.audio, own, named=True)
         if given.network is None:
             meter("model", 0, 1)
         network = _network(given, options)
@@ -201,4 +238,6 @@ def run_probe(given: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    _stop_no_more()  # there is nothing left to stop
+    sys.exit(status)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from inference.errors import BadOption, EngineFault
@@ -111,14 +111,21 @@ def _probe(run: Run, video: Path, audio: Path) -> None:
 
 @contextmanager
 def _shelf(run: Run, folder: Path | None, on_segment: OnSegment | None) -> Iterator[Shelf]:
-    """The run's own, told to nobody, unless a folder for it is named."""
+    """The run's own, told to nobody, unless a folder for it is named: that is made if it isn't
+    there, and goes again if nothing comes of it."""
     if folder is None:
         yield run.shelf("segments")
         return
+    is_new = not folder.exists()
     folder.mkdir(exist_ok=True)
-    shelf = Shelf(folder, on_segment)
-    with shelf.locked():
-        yield shelf
+    try:
+        shelf = Shelf(folder, on_segment)
+        with shelf.locked():
+            yield shelf
+    finally:
+        if is_new:
+            with suppress(OSError):  # something lies in it
+                folder.rmdir()
 
 
 def _job(run: Run, video: Path, audio: Path, shelf: Shelf, part: Seconds | None) -> Job:

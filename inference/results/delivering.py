@@ -20,7 +20,7 @@ def deliver(result: SyncResult, made: Path, report: Path | None) -> None:
                 move(draft, path)
                 placed.append(path)
         move(made, result.path)
-    except OSError:
+    except BaseException:  # also who stops the command here gets nothing
         for path in placed:
             path.unlink(missing_ok=True)
         raise
