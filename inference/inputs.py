@@ -29,7 +29,7 @@ def check_inputs(
     if inputs.audio.audio is None:
         raise NoAudio(f"The audio file{f' {audio}' if named else ''} has no sound stream.")
     for sound in more:
-        if probe(sound).audio is None:
+        if _probed(sound, named).audio is None:
             raise NoAudio(f"The speaker's sound {sound.name} has no sound stream.")
     return inputs
 

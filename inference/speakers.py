@@ -55,7 +55,7 @@ class Turn:
         if unknown := sorted(set(given) - {"track", "from", "to", "sound"}):
             raise BadOption(f"A speaker of the option face has no {unknown[0]!r}.")
         start, end, sound = given.get("from"), given.get("to"), given.get("sound")
-        if sound is not None and not isinstance(sound, str):
+        if sound is not None and (not isinstance(sound, str) or not sound or "\0" in sound):
             raise BadOption(f"A speaker's sound in the option face is a path, not {sound!r}.")
         turn = cls(
             given["track"],
@@ -84,6 +84,12 @@ def face_choice(given: Any) -> FaceChoice:
             raise BadOption("The option face as a list needs at least one speaker.")
         return tuple(turn if isinstance(turn, Turn) else Turn.from_mapping(turn) for turn in given)
     return _track(given)
+
+
+def sounds(choice: FaceChoice) -> list[str]:
+    """Paths of the sounds that speakers have of their own."""
+    turns = choice if isinstance(choice, tuple) else ()
+    return [turn.sound for turn in turns if turn.sound is not None]
 
 
 def _track(given: object) -> int | Point:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from inference.errors import BadOption
-from inference.faces.face import MIN_HEIGHT, MIN_WIDTH, Face, Rgb, inside
+from inference.faces.face import MIN_HEIGHT, MIN_INSIDE, MIN_WIDTH, Face, Rgb, inside
 
 # The three points in a box from hairline to chin and from ear to ear, as shares of its sides:
 # where LatentSync's template has them in such a box around the middle of its 75 x 100 canvas.
@@ -31,10 +31,10 @@ class BoxFinder:
 
     def find_all(self, frame: Rgb) -> list[Face]:
         height, width = frame.shape[:2]
-        if inside(self._face.box, width, height) < 0.5:
+        if inside(self._face.box, width, height) < MIN_INSIDE:
             raise BadOption(
-                f"The option face_box lies outside of the picture, which has {width} x {height}"
-                " pixels.",
+                "Less than half of the option face_box lies in the picture, which has"
+                f" {width} x {height} pixels.",
                 hint="Its numbers are x, y, width and height in pixels of the upright picture.",
             )
         return [self._face]

@@ -14,6 +14,7 @@ from inference.results.earlier import Earlier, earlier_on
 from inference.results.recipe import Edit, Recipe
 from inference.results.segments import Segment
 from inference.results.shelf import Shelf
+from inference.speakers import sounds
 
 Seconds = tuple[Fraction, Fraction]
 
@@ -110,8 +111,7 @@ def _touched(earlier: Earlier, edit: Edit) -> tuple[int, int]:
 
 def sounds_of(options: SyncOptions) -> list[str]:
     """Files that speakers of the option `face` have of their own."""
-    turns = options.face if isinstance(options.face, tuple) else ()
-    return [turn.sound for turn in turns if turn.sound is not None]
+    return sounds(options.face)
 
 
 def hashes(options: SyncOptions) -> dict[str, str]:
