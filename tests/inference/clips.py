@@ -81,7 +81,8 @@ def film(
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         if sound:
-            voice = out.add_stream("aac", rate=48000, layout="mono")
+            voice_codec = "pcm_s16le" if path.suffix == ".avi" else "aac"  # AVI keeps no priming
+            voice = out.add_stream(voice_codec, rate=48000, layout="mono")
         for number, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, "rgb24")
             if number == 0:

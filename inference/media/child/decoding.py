@@ -16,15 +16,19 @@ MOST_STUMBLES = 100
 # One picture that would stand for longer in place of lost ones is no film any more.
 LONGEST_HOLD_SECONDS = 5
 MOST_LOST = Fraction(1, 4)
+# AVI counts frames in the order of decoding. FFmpeg knows of which codecs' frames that isn't the
+# order of display, and puts them right, but not of these.
+GUESSED_ORDER = {"h264", "hevc"}
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """A picture at its time, in ticks of its stream; `held`: the one before it, in the place of
-    one that is lost."""
+    """A picture at its time, in ticks of its stream; `mark`: what it is known by when the file is
+    read again, from anywhere. `held`: the one before it, in the place of one that is lost."""
 
     time: int | None
     frame: av.VideoFrame
+    mark: int | None
     held: bool = False
 
 
@@ -33,13 +37,19 @@ class Decoding:
     held in its place: numbers and times stay those of an undamaged film.
 
     `lost` counts such pictures, and errors that left no trace in the order of pictures. Raises
-    Refused when one picture would have to stand for too long.
+    Refused when one picture would have to stand for too long. counted: as is_counted() says.
     """
 
     def __init__(
-        self, container: InputContainer, stream: av.VideoStream, beat: Callable[[], None]
+        self,
+        container: InputContainer,
+        stream: av.VideoStream,
+        beat: Callable[[], None],
+        *,
+        counted: bool = False,
     ) -> None:
         self._container, self._stream, self._beat = container, stream, beat
+        self._counted = counted
         self.lost = self.shown = 0
         self._damaged = False
         self._last: Exposure | None = None
@@ -48,6 +58,8 @@ class Decoding:
 
     def __iter__(self) -> Iterator[Exposure]:
         for packet in self._packets():
+            if self._counted:
+                packet.pts = packet.dts
             if packet.pts is not None and packet.size and not packet.is_discard:
                 heapq.heappush(self._expected, packet.pts)
             for frame in self._decoded(packet):
@@ -87,18 +99,23 @@ class Decoding:
                 raise
             self._damaged = True
             # Without a time nobody can tell where it was: only the count knows of it.
-            self.lost += packet.pts is None
+            self.lost += packet.pts is None or self._counted
+            if self._counted and packet.pts in self._expected:
+                self._expected.remove(packet.pts)
+                heapq.heapify(self._expected)
             return []
 
     def _taken(self, frame: av.VideoFrame) -> Iterator[Exposure]:
-        time = stamp(frame)
+        mark = time = stamp(frame)
+        if self._counted and self._expected:
+            time = heapq.heappop(self._expected)
         if time is not None:
             yield from self._held(before=time)
         if frame.is_corrupt and self._last is not None:
             self._damaged = True
-            yield self._shown(Exposure(time, self._last.frame, held=True))
+            yield self._shown(Exposure(time, self._last.frame, mark, held=True))
         else:
-            yield self._shown(Exposure(time, frame))
+            yield self._shown(Exposure(time, frame, mark))
 
     def _held(self, before: int | None) -> Iterator[Exposure]:
         """The last picture at the times of those that were lost before this time."""
@@ -106,7 +123,7 @@ class Decoding:
             time = heapq.heappop(self._expected)
             # Undamaged, some packets have no picture by right: hidden references, lead-ins.
             if self._damaged and time != before and self._last and time > (self._last.time or 0):
-                yield self._shown(Exposure(time, self._last.frame, held=True))
+                yield self._shown(Exposure(time, self._last.frame, time, held=True))
 
     def _shown(self, exposure: Exposure) -> Exposure:
         self._last = exposure
@@ -127,6 +144,12 @@ class Decoding:
                 "damaged_media",
                 f"More than {LONGEST_HOLD_SECONDS} seconds of the file can't be decoded.",
             )
+
+
+def is_counted(container: InputContainer, stream: av.VideoStream) -> bool:
+    """Do its packets tell the order of decoding only? Then the pictures come at those times too,
+    each at the earliest that is left."""
+    return container.format.name == "avi" and stream.codec_context.codec.name in GUESSED_ORDER
 
 
 def stamp(frame: av.VideoFrame) -> int | None:

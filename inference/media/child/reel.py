@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
+from av.container import InputContainer
 
 from inference.media.child import opening
 from inference.media.child.beat import Beat
-from inference.media.child.decoding import Decoding
+from inference.media.child.decoding import Decoding, is_counted
 from inference.media.child.refusals import Refused
 from inference.media.child.upright import Upright
 from inference.media.limits import MEBIBYTE, MediaLimits
@@ -30,11 +31,13 @@ Load = Callable[[], list[Plane]]
 
 @dataclass
 class Reel:
-    """Frames by number. `stamps` holds the source's own time of each frame met so far."""
+    """Frames by number. `stamps` holds the source's own time of each frame met so far, `marks`
+    what it is known by."""
 
     fd: int
     limits: MediaLimits
     stamps: list[int | None] = field(default_factory=list)
+    marks: list[int | None] = field(default_factory=list)
     unreadable: int = 0
     _beat: Beat = field(default_factory=Beat)
 
@@ -43,10 +46,11 @@ class Reel:
         first_pass = not self.stamps
         with opening.opened(self.fd) as container:
             stream = opening.video_stream(container, self.limits)
-            decoding = Decoding(container, stream, self._beat)
+            decoding = self._decoding(container, stream)
             for number, exposure in enumerate(decoding):
                 if first_pass:
                     self.stamps.append(exposure.time)
+                    self.marks.append(exposure.mark)
                     self.unreadable = decoding.lost
                 elif number >= len(self.stamps):
                     return
@@ -54,6 +58,9 @@ class Reel:
             if first_pass:
                 self.unreadable = decoding.lost
                 decoding.check()
+
+    def _decoding(self, container: InputContainer, stream: av.VideoStream) -> Decoding:
+        return Decoding(container, stream, self._beat, counted=is_counted(container, stream))
 
     def backwards(self, shape: Upright) -> Iterator[tuple[int, Load]]:
         """(number, what gives its planes, once) of all frames from the end; after a first pass.
@@ -91,7 +98,7 @@ class Reel:
 
     def _sought(self, start: int, low: int, high: int, shape: Upright) -> dict[int, list[Plane]]:
         last = self.stamps[high] or 0
-        wanted = {self.stamps[number]: number for number in range(low, high + 1)}
+        wanted = {self.marks[number]: number for number in range(low, high + 1)}
         found: dict[int, list[Plane]] = {}
         with opening.opened(self.fd) as container:
             stream = opening.video_stream(container, self.limits)
@@ -99,9 +106,9 @@ class Reel:
                 container.seek(self.stamps[start] or 0, stream=stream)
             except av.error.FFmpegError:
                 return {}
-            for exposure in Decoding(container, stream, self._beat):
-                if exposure.time in wanted:
-                    found[wanted[exposure.time]] = shape.planes(exposure.frame)
+            for exposure in self._decoding(container, stream):
+                if exposure.mark in wanted:
+                    found[wanted[exposure.mark]] = shape.planes(exposure.frame)
                 if exposure.time is not None and exposure.time >= last:
                     break
         return found

@@ -145,14 +145,13 @@ class Projector:
         self.program, self._reel = program, reel
         with opening.opened(reel.fd) as container:
             stream = opening.video_stream(container, limits)
-            first = _first(container.decode(stream))
+            first, told = _first(container, stream)
             self.shape, self.grading = Upright.of(first), grading_of(first)
             streamed = opening.is_streamed(container)
             longest = LONGEST_STEP_SECONDS if streamed else None
             clock = Clock(usual_rate(stream), Fraction(stream.time_base), longest)
             self.aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
             self.promised = promised_seconds(container, stream)
-            told = stamp(first)
             seconds = Fraction(0) if told is None else told * Fraction(stream.time_base)
         late = delay(seconds, beginning(reel.fd))
         self.rate = program.frame_rate or clock.rate
@@ -218,9 +217,15 @@ def promised_seconds(container: InputContainer, stream: av.VideoStream) -> Fract
     return Fraction(0)
 
 
-def _first(frames: Iterator[av.VideoFrame]) -> av.VideoFrame:
-    for frame in frames:
-        return frame
+def _first(container: InputContainer, stream: av.VideoStream) -> tuple[av.VideoFrame, int | None]:
+    """The first picture, and its time in ticks of the stream."""
+    if container.format.name == "avi":
+        # By its packet: FFmpeg allows for the delay of a decoder, which the sound doesn't have.
+        packet = next(container.demux(stream))
+        for frame in itertools.chain(packet.decode(), container.decode(stream)):
+            return frame, packet.dts
+    for frame in container.decode(stream):
+        return frame, stamp(frame)
     raise Refused("damaged_media", NO_PICTURE)
 
 

@@ -73,6 +73,28 @@ def test_a_film_whose_frames_have_no_times_plays_back_too(tmp_path):
     assert told(shown) == there_and_back(12, 25)
 
 
+@pytest.mark.parametrize("options", [{"bf": "0"}, {"bf": "3"}, {"bf": "3", "g": "20"}])
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_an_avi_s_pictures_come_in_the_order_of_display_each_at_its_time(tmp_path, codec, options):
+    # Slow enough a preset that frames are reordered; the sound begins with the first of them.
+    options = options | ({"preset": "medium"} if codec == "libx264" else {})
+    pictures = clips.numbered(150)
+    path = clips.film(tmp_path / "a.avi", pictures, codec=codec, options=options, sound=True)
+    frames, shown = read(path, Fraction(290, 25))
+    assert told(shown) == there_and_back(150, 290)
+    assert [f.time * frames.film.time_base for f in shown] == [Fraction(n, 25) for n in range(290)]
+
+
+def test_a_picture_lost_from_an_avi_moves_no_other(tmp_path):
+    options = {"preset": "medium", "bf": "3", "g": "20"}
+    path = clips.film(tmp_path / "a.avi", clips.numbered(60), options=options)
+    frames, shown = read(clips.harm(path, 0.5, 400), None)
+    at = [(f.time * frames.film.time_base, n) for f, n in zip(shown, told(shown), strict=True)]
+    right = [n for time, n in at if time == Fraction(n, 25)]
+    assert len(right) > 35
+    assert {*range(20), *range(45, 60)} <= {*right}
+
+
 @pytest.mark.parametrize(
     ("seconds", "frames"), [("0.49", 12), ("0.5", 13), ("0.001", 1), ("1", 25)]
 )
