@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+import structlog
 from django.core import signing
 
 from portal import logs
@@ -28,8 +29,18 @@ def test_a_path_of_the_code_stays_readable():
     assert logs.without_secrets(line) == line
 
 
+@pytest.fixture
+def own_configuration():
+    """Loggers that other tests have used keep their own: capture_logs must find the same again."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.mark.parametrize("as_json", [True, False])
-def test_the_line_that_is_written_carries_no_link_not_even_in_its_traceback(as_json):
+def test_the_line_that_is_written_carries_no_link_not_even_in_its_traceback(
+    own_configuration, as_json
+):
     how = logs.configure(json=as_json, level="INFO")["formatters"]["lines"]
     formatter = how.pop("()")(**how)
     try:
