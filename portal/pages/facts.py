@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from jobs.models import Attempt, Job, Upload
-from portal.templatetags.words import in_bytes, in_seconds, iso, moment
+from portal.templatetags.words import clock, in_bytes, in_seconds, iso, moment
 from tenants import keys
 
 CODECS = {"h264": "H.264", "mpeg4": "MPEG-4", "vorbis": "Vorbis", "opus": "Opus"}
@@ -37,14 +37,15 @@ def cards_of(job: Job, newest: Attempt | None, sender: str) -> list[Card]:
 
 
 def result(job: Job, told: dict[str, Any]) -> list[Fact]:
+    """What deserves a second look, the warnings, stands beside the players."""
+    rate = Fraction(told.get("frame_rate") or "25/1")
     return [
         Fact("Picture", f"{told.get('width')} × {told.get('height')}"),
-        Fact("Frame rate", f"{float(Fraction(told.get('frame_rate', '25/1'))):.5g} a second"),
+        Fact("Frame rate", f"{float(rate):.5g} a second"),
         Fact("Length", f"{in_seconds(job.result_seconds)} ({told.get('frames')} frames)"),
         Fact("File", in_bytes(job.result_size_bytes)),
         Fact("Model", job.model_label),
-        *passed_through(told.get("passed_through") or []),
-        *(Fact("Note", words) for words in told.get("warnings") or []),
+        *passed_through(told.get("passed_through") or [], rate),
         Fact("SHA-256", job.result_sha256, code=True),
     ]
 
@@ -109,10 +110,16 @@ def codec_name(codec: str) -> str:
     return "PCM" if codec.startswith("pcm_") else CODECS.get(codec, codec.upper())
 
 
-def passed_through(ranges: list[Any]) -> list[Fact]:
-    """The frames without a usable face, which stay as they were."""
+def passed_through(ranges: list[Any], rate: Fraction) -> list[Fact]:
+    """Where no usable face is, and the source stays as it was. `about`: the rate may vary."""
     if not ranges:
         return []
-    spans = ", ".join(f"{first} to {last}" for first, last in ranges[:5])
+    spans = ", ".join(_span(first, last, rate) for first, last in ranges[:5])
     more = f" and {len(ranges) - 5} more" if len(ranges) > 5 else ""
-    return [Fact("Left as it was", f"frames {spans}{more} (no usable face)")]
+    return [Fact("Unchanged", f"about {spans}{more}: no usable face")]
+
+
+def _span(first: int, last: int, rate: Fraction) -> str:
+    begin, end = clock(first / rate), clock((last + 1) / rate)
+    frames = f"frame {first}" if first == last else f"frames {first} to {last}"
+    return f"{begin} to {end} ({frames})"

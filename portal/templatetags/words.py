@@ -1,6 +1,7 @@
 """Filters that put figures and times into words for the pages."""
 
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 from django import template
@@ -54,6 +55,12 @@ def in_seconds(length: Any) -> str:
     minutes, seconds = divmod(round(length), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
+
+
+def clock(seconds: Fraction) -> str:
+    """A place in a film, as the players tell it: 0:04.2, 61:00.0."""
+    minutes, rest = divmod(round(seconds * 10), 600)
+    return f"{minutes}:{rest / 10:04.1f}"
 
 
 def between(earliest: datetime, latest: datetime, *, now: datetime | None = None) -> str:

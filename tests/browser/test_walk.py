@@ -2,14 +2,17 @@
 
 import re
 import wave
+from collections import Counter
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import sign_in, until
+from tests.inference import clips
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 JOB = re.compile(r"/jobs/[0-9a-f-]{36}/$")
@@ -22,6 +25,7 @@ RESULT_PAUSED = "document.querySelector('[data-player=result]').paused"
 PAUSE = f"{RESULT_PAUSED} || document.querySelector('[data-do=toggle]').click()"
 SEEK = "(bar, at) => { bar.value = at; bar.dispatchEvent(new Event('input', {bubbles: true})); }"
 ALL_PAUSED = "[...document.querySelectorAll('[data-pair] video')].every(film => film.paused)"
+PLAYERS = "[...document.querySelectorAll('[data-pair] video')]"
 ALL_READY = "[...document.querySelectorAll('[data-pair] video')].every(it => it.readyState >= 3)"
 
 
@@ -52,6 +56,9 @@ def test_a_pair_is_sent_followed_compared_and_downloaded(page: Page, site, tmp_p
     assert re.fullmatch(r"face-[0-9a-f]{8}\.mp4", saved.value.suggested_filename)
     assert file.read_bytes()[4:8] == b"ftyp"
 
+    a_link_that_ran_out_is_renewed(page.context.new_page(), page.url)
+    a_format_that_the_browser_lacks_is_named(page.context.new_page(), page.url, tmp_path)
+
     page.click(".rail >> text=Usage")
     expect(page.locator("tbody tr")).to_have_count(1)  # a row for the day that delivered
 
@@ -80,6 +87,50 @@ def both_play_together(page: Page) -> None:
     source, result = page.evaluate(TIMES)
     assert source == pytest.approx(result, abs=0.02)
     assert result - before == pytest.approx(1 / 25, abs=0.02)
+
+
+def a_link_that_ran_out_is_renewed(page: Page, job: str) -> None:
+    """A page that was left open: half of a film came by its address, and then no more."""
+    asked: Counter[str] = Counter()
+    anew: list[str] = []
+
+    def half(route: Route) -> None:
+        address = route.request.url
+        if not anew or address in asked:
+            asked[address] += 1
+        if asked[address] == 1:
+            headers = {k: v for k, v in route.request.headers.items() if k != "range"}
+            film = route.fetch(headers=headers).body()
+            there = {"Content-Range": f"bytes 0-{len(film) // 2 - 1}/{len(film)}"}
+            told = {"Content-Type": "video/mp4", "Accept-Ranges": "bytes", **there}
+            route.fulfill(status=206, headers=told, body=film[: len(film) // 2])
+        elif asked[address] == 2:
+            route.fulfill(status=403)
+        else:  # a fresh address, which is the same one within the same second
+            route.continue_()
+
+    page.on("request", lambda it: anew.append(it.url) if it.resource_type == "fetch" else None)
+    page.route("**/files/**", half)
+    page.goto(job)
+    result = page.locator("[data-player=result]")
+    result.evaluate("it => { it.currentTime = 1; }")
+    until(page, f"{PLAYERS}.every(it => it.readyState >= 3 && !it.error)")
+    assert set(anew) == {job}
+    assert result.evaluate("it => it.currentTime") == pytest.approx(1)
+    expect(page.locator("[data-cannot]:visible")).to_have_count(0)
+    page.close()
+
+
+def a_format_that_the_browser_lacks_is_named(page: Page, job: str, folder: Path) -> None:
+    """With sound, which some browsers would play alone, and without."""
+    for sound in (True, False):
+        film = clips.film(folder / f"{sound}.mp4", clips.numbered(9), codec="mpeg4", sound=sound)
+        page.unroute("**/files/**")
+        page.route("**/files/**", partial(Route.fulfill, path=film))
+        page.goto(job)
+        expect(page.locator("[data-cannot]:visible")).to_have_count(2)
+        expect(page.locator("[data-transport]")).to_be_hidden()
+    page.close()
 
 
 def test_noise_called_mp4_is_refused_with_a_sentence_and_may_be_tried_again(
@@ -121,6 +172,8 @@ def test_a_deadline_that_cannot_be_is_marked_before_anything_is_sent(
     sent = []
     page.on("request", lambda request: sent.append(request.method))
     page.goto(f"{site['address']}/jobs/new/")
+    page.click("#send")
+    expect(page.locator("#problem")).to_be_visible()
     for kind in ("video", "audio"):
         page.set_input_files(f"#file-{kind}", noise)
     page.click("summary:has-text('Advanced')")
@@ -129,6 +182,7 @@ def test_a_deadline_that_cannot_be_is_marked_before_anything_is_sent(
     page.click("#send")
     expect(page.locator("#wrong-deadline")).to_contain_text(words)
     expect(page.locator("#id_deadline")).to_be_focused()
+    expect(page.locator("#problem")).to_be_hidden()  # what was wrong before is not any more
     assert set(sent) == {"GET"}
 
 

@@ -280,7 +280,19 @@ def test_a_job_shows_its_deadline_and_what_the_engine_found_worth_telling(studio
     )
     page = studio.browser.get(page_of(job)).text
     assert "<dt>Deadline</dt>" in page and moment(deadline) in page
-    assert words in page
+    assert f"<li>{words}</li>" in page.split('id="notes"')[1]
+    assert 'id="notes"' not in studio.browser.get(page_of(make_job(studio, "succeeded"))).text
+
+
+def test_a_job_says_where_the_source_stayed_as_it_was(studio, make_job):
+    stayed = [[8, 14], [20, 20], *([at, at + 1] for at in range(30, 50, 4))]
+    facts = FACTS | {"frame_rate": "30000/1001", "passed_through": stayed}
+    page = studio.browser.get(page_of(make_job(studio, "succeeded", result_facts=facts))).text
+    assert (
+        "<dt>Unchanged</dt><dd>about 0:00.3 to 0:00.5 (frames 8 to 14),"
+        " 0:00.7 to 0:00.7 (frame 20), "
+    ) in page
+    assert " and 2 more: no usable face</dd>" in page
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Figures and times in words."""
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,6 +25,19 @@ def test_the_machine_reads_utc_whatever_the_viewers_zone():
 def test_less_than_a_minute_ago_is_just_now():
     assert words.ago(timezone.now() - timedelta(seconds=20)) == "just now"
     assert words.ago(timezone.now() - timedelta(hours=3)).replace("\xa0", " ") == "3 hours ago"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0:00.0"),
+        (Fraction(8, 25), "0:00.3"),
+        (Fraction(5997, 100), "1:00.0"),
+        (3661, "61:01.0"),
+    ],
+)
+def test_a_place_in_a_film_is_told_as_the_players_tell_it(seconds, shown):
+    assert words.clock(Fraction(seconds)) == shown
 
 
 @pytest.mark.parametrize(

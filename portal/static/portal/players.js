@@ -1,5 +1,7 @@
 // Source and result side by side: the result leads, the source follows it, muted unless chosen.
 
+import { Screen } from "./screen.js";
+
 const DRIFT_SECONDS = 0.06; // a frame and a half at 25 frames a second; less is not seen
 
 function clock(seconds) {
@@ -22,6 +24,14 @@ class Pair {
     this.listen();
     this.hear("result");
     this.show();
+    new Screen(this.source, () => {});
+    new Screen(this.result, () => this.part());
+  }
+
+  /** Without a result to lead, the source is on its own. */
+  part() {
+    this.panel.hidden = true;
+    this.source.controls = true;
   }
 
   listen() {
@@ -40,7 +50,7 @@ class Pair {
     for (const name of ["play", "pause", "ended"]) this.result.addEventListener(name, () => this.follow());
   }
 
-  toggle() { this.result.paused ? this.result.play() : this.result.pause(); }
+  toggle() { this.result.paused ? this.result.play().catch(() => {}) : this.result.pause(); }
   back() { this.jump(this.result.currentTime - this.frame); }
   forward() { this.jump(this.result.currentTime + this.frame); }
   start() { this.jump(0); }

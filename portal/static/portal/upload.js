@@ -67,6 +67,7 @@ async function submit() {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  problem("");
   await Promise.all(drops.map((drop) => drop.checked));
   if (!drops.every((drop) => drop.file)) return problem("Choose a video and a voice first.");
   if (!deadline.check()) return deadline.show();
