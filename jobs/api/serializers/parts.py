@@ -11,7 +11,8 @@ CODES = "Why it failed; more may come. " + "; ".join(
 )
 PHASES = (
     "What the worker is at: load (the model), fetch (the files), probe, audio, generate, finish; "
-    "more may come. Empty while no worker has the job and until its first word."
+    "more may come. Empty while no worker has the job and until its first word; a job that failed "
+    "or was canceled keeps the last one."
 )
 WAITS = "Why nothing is happening just now; empty when something is. More may come. " + " ".join(
     f"{reason}: {SENTENCES[reason]}" for reason in Reason if reason
