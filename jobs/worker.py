@@ -64,7 +64,7 @@ class Supervisor:
             order = self._claim(job_id, tenant_id, message.group)
         except NotClaimable as refusal:
             if isinstance(refusal, TenantSuspended):
-                _let_step_back(job_id, tenant_id)
+                let_step_back(job_id, tenant_id)
             # A repeated message, or one of a job that was canceled or dispatched again meanwhile.
             log.info("job_not_claimed", job_id=str(job_id), reason=str(refusal))
             return
@@ -164,7 +164,7 @@ class Supervisor:
         return job
 
 
-def _let_step_back(job_id: UUID, tenant_id: UUID) -> None:
+def let_step_back(job_id: UUID, tenant_id: UUID) -> None:
     """Its message goes: with a lane it would seem to be sent, and nobody would send it again when
     the suspension is lifted before admission has seen it."""
     with acting_for(tenant_id):

@@ -89,3 +89,16 @@ def test_a_delete_that_failed_costs_a_second_look_and_no_second_video(house, str
     ends_well(house, submit())
     assert fault.struck() == ALL_TRIES
     assert house.queues.receives(LIPSYNC) == 2
+
+
+def test_a_message_that_can_never_be_deleted_comes_again_and_does_nothing(house, strict, submit):
+    """Until it is a dead letter; the next job of its lane waits as long, and no longer."""
+    strict.fault("DeleteMessage", queue=LIPSYNC)
+    house.start("dispatcher", **NOBODY_MISSES_IT)
+    house.start("gpu-worker", **BRIEF)
+    first = submit()
+    until(first.has_ended, "the first job ends")
+    second = submit()
+    until(second.has_ended, "the second job ends")
+    for job in (first, second):
+        ends_well(house, job, "task-worker")

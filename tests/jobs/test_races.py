@@ -9,15 +9,18 @@ import pytest
 from django.db import connection
 
 from billing.models import UsageRecord
-from jobs import lifecycle
+from jobs import lifecycle, worker
 from jobs.admission import admit
 from jobs.errors import JobError, NotClaimable, StaleAttempt, TooManyWaiting
 from jobs.models import Attempt, Job, State
+from jobs.reconciling import reconcile
+from jobs.redriving import redrive
 from jobs.submission import submit
 from messaging.models import OutboxMessage
 from tenants.context import acting_for, as_operator
 from tenants.models import AuditEvent, Limits
 from tests import making
+from tests.jobs import promised
 from tests.jobs.results import KEY, RESULT
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -198,3 +201,34 @@ def test_submissions_that_come_together_do_not_pass_the_limit_together(acme, mon
     assert [type(outcome) for outcome in outcomes].count(TooManyWaiting) == 2
     with acting_for(acme.id):
         assert Job.objects.count() == 2
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_whatever_moves_jobs_to_and_from_lanes_at_once_each_has_a_message_of_its_lane(acme, turn):
+    """Else nobody would come: of another lane's group it begins nothing."""
+    with acting_for(acme.id):
+        jobs = [making.a_queued_job() for _ in range(4)]
+    with as_operator("two get lanes"):
+        admit()
+    first, second, *_ = jobs
+    outcomes = at_once(
+        operating(admit),
+        operating(reconcile),
+        operating(redrive, second.id, by="a test"),
+        operating(admit),
+        lambda: worker.let_step_back(second.id, acme.id),
+        acting(acme, lifecycle.cancel, first.id, by="a test"),
+    )
+    with as_operator("look"):
+        admit()
+        rows = list(Job.objects.filter(state=State.QUEUED))
+        promised.somebody_will_be_woken(rows)
+        assert sum(job.lane is not None for job in rows) == 2, outcomes
+
+
+def operating(operation: Callable[..., Any], *args: Any, **told: Any) -> Callable[[], Any]:
+    def call() -> Any:
+        with as_operator("a race"):
+            return operation(*args, **told)
+
+    return call

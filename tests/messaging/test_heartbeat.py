@@ -53,6 +53,24 @@ def test_a_message_stays_hidden_for_longer_than_its_visibility_timeout(
         assert queue.count() == {"waiting": 0, "held": 1}
 
 
+def test_after_twelve_hours_sqs_lets_nobody_hold_a_message_any_longer(
+    broker, queue, message, strict
+):
+    """Whoever receives it then finds the job in a worker's hands, whose lease goes on."""
+    clock = Clock(message.hidden_since)
+    message.hidden_since -= 1200  # the first beat is due
+    hold = Hold(broker.client, message, visibility_seconds=3600, beat_seconds=1200, clock=clock)
+    hours = 0.0
+    while hold.beat():
+        assert hours < 12
+        clock.now += 1200
+        strict.shift(1200)
+        hours += 1 / 3
+    assert hours > 10 and message.lost
+    strict.shift(3600)
+    assert queue.count() == {"waiting": 1, "held": 0}
+
+
 def test_a_receipt_that_the_queue_does_not_know_is_a_lost_message(broker, message):
     clock = Clock(message.hidden_since + 100)
     message.receipt = "of a queue that was restarted"

@@ -13,6 +13,7 @@ from messaging.ids import new_id
 from messaging.models import OutboxMessage
 from messaging.outbox import enqueue, message, prune
 from messaging.sending import TURN_SECONDS, operating, send_due, take_over
+from tests.strict_sqs.queue import MOST_BYTES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,8 +100,13 @@ def test_a_message_that_fails_holds_up_no_other(broker, settings, tasks):
 
 @pytest.mark.parametrize(
     "broken",
-    [{"payload": ["no", "names"]}, {"payload": "a text"}, {"group_id": "", "dedup_id": ""}],
-    ids=["a list for a payload", "a text for one", "an empty group"],
+    [
+        {"payload": ["no", "names"]},
+        {"payload": "a text"},
+        {"payload": {"note": "x" * MOST_BYTES}},
+        {"group_id": "", "dedup_id": ""},
+    ],
+    ids=["a list for a payload", "a text for one", "more than SQS takes", "an empty group"],
 )
 def test_a_row_that_cannot_be_made_a_message_holds_up_no_other(broker, tasks, broken):
     """Nobody of ours writes one. A dispatcher that died of it would die of it again and again."""
