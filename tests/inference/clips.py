@@ -81,8 +81,9 @@ def film(
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         if sound:
-            voice_codec = "pcm_s16le" if path.suffix == ".avi" else "aac"  # AVI keeps no priming
-            voice = out.add_stream(voice_codec, rate=48000, layout="mono")
+            # AVI doesn't know of AAC's priming, and .mpg no AAC.
+            voices = {".avi": "pcm_s16le", ".mpg": "mp2"}
+            voice = out.add_stream(voices.get(path.suffix, "aac"), rate=48000, layout="mono")
         for number, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, "rgb24")
             if number == 0:

@@ -32,14 +32,14 @@ Packets = Callable[[], Iterator[av.Packet]]
 
 def sound(request: dict[str, Any], limits: MediaLimits) -> None:
     fd = request["source"]
-    with _opened(fd) as (container, stream):
+    with alone(fd) as (container, stream):
         listener = Listener(stream, limits, begins(container, fd), lambda: _packets(fd))
         listener.check_whole = partial(promises.check_whole, fd, container)
         listener.listen(container.demux(stream))
 
 
 @contextlib.contextmanager
-def _opened(fd: int) -> Iterator[tuple[InputContainer, av.AudioStream]]:
+def alone(fd: int) -> Iterator[tuple[InputContainer, av.AudioStream]]:
     with opening.opened(fd) as container:
         stream = opening.audio_stream(container)
         for other in container.streams:
@@ -49,7 +49,7 @@ def _opened(fd: int) -> Iterator[tuple[InputContainer, av.AudioStream]]:
 
 
 def _packets(fd: int) -> Iterator[av.Packet]:
-    with _opened(fd) as (container, stream):
+    with alone(fd) as (container, stream):
         yield from container.demux(stream)
 
 
@@ -88,8 +88,8 @@ class Listener:
         early: deque[tuple[av.Packet, int]] = deque(maxlen=PRIMING_PACKETS)
         for packet in packets:
             decoded = 0
-            for frame in _decoded(packet):
-                self._hear(frame, _time(frame) if decoded else _first_time(packet, frame))
+            for frame in frames_of(packet):
+                self._hear(frame, time_of(frame) if decoded else _first_time(packet, frame))
                 decoded += frame.samples
             if not packet.size:
                 continue
@@ -152,14 +152,14 @@ class Listener:
         wire.send(wire.REPLY, header, [track.config])
 
 
-def _decoded(packet: av.Packet) -> Iterator[av.AudioFrame]:
+def frames_of(packet: av.Packet) -> Iterator[av.AudioFrame]:
     try:
         yield from packet.decode()
     except av.error.InvalidDataError:
         return  # a gap: the next frame's time shows how long
 
 
-def _time(frame: av.AudioFrame) -> Fraction | None:
+def time_of(frame: av.AudioFrame) -> Fraction | None:
     return None if frame.pts is None else frame.pts * Fraction(frame.time_base)
 
 
@@ -167,6 +167,6 @@ def _first_time(packet: av.Packet, frame: av.AudioFrame) -> Fraction | None:
     """Of the first samples from a packet: after those that are skipped, exactly, where FFmpeg
     rounds to the container's clock (a millisecond in Matroska)."""
     if packet.pts is None or not packet.has_sidedata("skip_samples"):
-        return _time(frame)
+        return time_of(frame)
     skipped = int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
     return packet.pts * Fraction(packet.time_base) + Fraction(skipped, frame.sample_rate)

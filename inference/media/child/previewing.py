@@ -1,7 +1,7 @@
 """A poster, and a small film for browsers that can't play the source."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,10 +12,14 @@ from av.container import InputContainer, OutputContainer
 from inference.media import wire
 from inference.media.child import opening, probing
 from inference.media.child.beat import Beat
+from inference.media.child.reel import Reel
 from inference.media.child.refusals import Refused
+from inference.media.child.samples import samples
 from inference.media.child.upright import Upright
-from inference.media.info import MediaInfo
+from inference.media.child.watching import Program, Projector, shot_of
+from inference.media.info import AudioInfo, MediaInfo
 from inference.media.limits import MediaLimits
+from inference.media.pictures import Plane
 
 POSTER_SIDE, POSTER_QUALITY = 1280, 3
 # A film often opens on black: the poster is taken a moment later.
@@ -32,8 +36,7 @@ def preview(request: dict[str, Any], limits: MediaLimits) -> None:
             write_poster(container, limits, outputs["poster"], info.duration)
         made.append("poster")
     if info.video is not None and not info.video.playable_in_browser:
-        with opening.opened(source) as container:
-            write_film(container, limits, outputs["preview"], info)
+        write_film(source, limits, outputs["preview"], info)
         made.append("preview")
     wire.send(wire.REPLY, {"kind": "made", "files": made})
 
@@ -61,26 +64,27 @@ def write_poster(
         wire.write_all(fd, bytes(packet))
 
 
-def write_film(container: InputContainer, limits: MediaLimits, fd: int, info: MediaInfo) -> None:
-    video = opening.video_stream(container, limits)
-    streams = [video] + ([opening.audio_stream(container)] if info.audio else [])
+def write_film(source: int, limits: MediaLimits, fd: int, info: MediaInfo) -> None:
+    reel = Reel(source, limits)
+    projector = Projector(reel, Program.once(), limits)
     with (
         io.FileIO(fd, "r+b", closefd=False) as file,
         av.open(file, "w", format="mp4") as out,
     ):
-        film, beat = Film(out, info), Beat()
-        for frame in _decoded(container, streams):
-            film.add(frame, _seconds(frame, container))
-            beat()
+        film = Film(out, info, projector.shape)
+        if info.audio is not None:
+            film.add_sound(source, info.audio)
+        for showing in projector.showings():
+            film.show(shot_of(showing).planes, showing.time * projector.time_base)
         film.finish()
 
 
 class Film:
-    """8-bit H.264 and AAC, at most 720 lines, times as in the source."""
+    """8-bit H.264 and AAC, at most 720 lines, times as in the engine's results."""
 
-    def __init__(self, out: OutputContainer, info: MediaInfo) -> None:
+    def __init__(self, out: OutputContainer, info: MediaInfo, shape: Upright) -> None:
         assert info.video is not None
-        self._out, self._last, self._audio = out, -1, None
+        self._out, self._shape, self._last = out, shape, -1
         self._size = fitted(info.video.width, info.video.height, 2 * PREVIEW_LINES, PREVIEW_LINES)
         self._video = out.add_stream("libx264", rate=info.video.frame_rate.limit_denominator(1001))
         self._video.codec_context.time_base = MILLISECOND
@@ -91,28 +95,38 @@ class Film:
         context = self._video.codec_context
         context.colorspace, context.color_range = tags.matrix, tags.range
         context.color_trc, context.color_primaries = tags.transfer, tags.primaries
-        if info.audio is not None:
-            self._audio = out.add_stream("aac", rate=min(48000, info.audio.sample_rate))
-            self._audio.layout = "stereo" if info.audio.channels > 1 else "mono"
+        self._audio: Any = None
+        self._heard: Iterator[av.AudioFrame] = iter(())
+        self._waiting: av.AudioFrame | None = None
 
-    def add(self, frame: Any, seconds: Fraction) -> None:
-        if isinstance(frame, av.AudioFrame):
-            assert self._audio is not None
-            rate = frame.sample_rate
-            frame.pts, frame.time_base = round(seconds * rate), Fraction(1, rate)
-            self._out.mux(self._audio.encode(frame))
-            return
+    def add_sound(self, source: int, sound: AudioInfo) -> None:
+        self._audio = self._out.add_stream("aac", rate=min(48000, sound.sample_rate))
+        self._audio.layout = "stereo" if sound.channels > 1 else "mono"
+        self._heard = samples(source, Beat())
+        self._waiting = next(self._heard, None)
+
+    def show(self, planes: Sequence[Plane], seconds: Fraction) -> None:
+        """A picture, after the sound that is heard before it."""
+        self._sound_until(seconds)
         time = round(seconds / MILLISECOND)
         if time > self._last:
             self._last = time
-            picture = resized(frame, self._size)
+            picture = scaled(planes, self._shape, self._size)
             picture.pts, picture.time_base = time, MILLISECOND
             self._out.mux(self._video.encode(picture))
 
     def finish(self) -> None:
+        self._sound_until(None)
         self._out.mux(self._video.encode(None))
         if self._audio is not None:
             self._out.mux(self._audio.encode(None))
+
+    def _sound_until(self, seconds: Fraction | None) -> None:
+        while (frame := self._waiting) is not None:
+            if seconds is not None and frame.pts * Fraction(frame.time_base) > seconds:
+                return
+            self._out.mux(self._audio.encode(frame))
+            self._waiting = next(self._heard, None)
 
 
 def fitted(width: int, height: int, longer: int, shorter: int) -> tuple[int, int]:
@@ -123,10 +137,14 @@ def fitted(width: int, height: int, longer: int, shorter: int) -> tuple[int, int
 
 
 def resized(frame: av.VideoFrame, size: tuple[int, int]) -> av.VideoFrame:
-    """Upright, 8-bit 4:2:0."""
     shape = Upright.of(frame)
+    return scaled(shape.planes(frame), shape, size)
+
+
+def scaled(planes: Sequence[Plane], shape: Upright, size: tuple[int, int]) -> av.VideoFrame:
+    """8-bit 4:2:0 of upright planes."""
     turned = av.VideoFrame(shape.width, shape.height, shape.layout.name)
-    for plane, data in zip(turned.planes, shape.planes(frame), strict=True):
+    for plane, data in zip(turned.planes, planes, strict=True):
         _fill(plane, data)
     turned.colorspace, turned.color_range = shape.tags.matrix, shape.tags.range
     return turned.reformat(width=size[0], height=size[1], format="yuv420p", interpolation="BICUBIC")
@@ -136,14 +154,6 @@ def _fill(plane: av.video.plane.VideoPlane, data: Any) -> None:
     rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
     flat = data.view(np.uint8)
     rows[: flat.shape[0], : flat.shape[1]] = flat
-
-
-def _decoded(container: InputContainer, streams: list[Any]) -> Iterator[Any]:
-    for packet in container.demux(*streams):
-        try:
-            yield from packet.decode()
-        except av.error.InvalidDataError:
-            continue
 
 
 def _seconds(frame: Any, container: InputContainer) -> Fraction:

@@ -57,6 +57,11 @@ class Program:
             first=request["first"],
         )
 
+    @classmethod
+    def once(cls) -> "Program":
+        """The whole film as it is."""
+        return cls(seconds=None, length="video", frame_rate=None, first=0)
+
 
 @dataclass
 class Shot:
@@ -183,20 +188,21 @@ class Projector:
         wire.send(wire.REPLY, header)
 
     def play(self) -> None:
+        for showing in itertools.islice(self.showings(), self.program.first, None):
+            self._send(showing)
+
+    def showings(self) -> Iterator[Showing[Any]]:
         seconds = self.program.seconds
-        shown = showings(
+        return showings(
             self.strip,
             self.program.length,
             usual=self.usual,
             end=None if seconds is None else seconds / self.time_base,
             begin=self.begin,
         )
-        for showing in itertools.islice(shown, self.program.first, None):
-            self._send(showing)
 
     def _send(self, showing: Showing[Any]) -> None:
-        cell = showing.cell
-        shot: Shot = cell.cell if isinstance(cell, Slot) else cell
+        shot = shot_of(showing)
         header = {
             "kind": "frame",
             "number": shot.number,
@@ -205,6 +211,12 @@ class Projector:
             "unreadable": self._reel.unreadable,
         }
         wire.send(wire.REPLY, header, [plane.data for plane in shot.planes])
+
+
+def shot_of(showing: Showing[Any]) -> Shot:
+    cell = showing.cell
+    shot: Shot = cell.cell if isinstance(cell, Slot) else cell
+    return shot
 
 
 def promised_seconds(container: InputContainer, stream: av.VideoStream) -> Fraction:

@@ -1,9 +1,19 @@
+from fractions import Fraction
+
 import av
 import pytest
 
 from inference import errors
-from inference.media import make_preview, probe
+from inference.media import make_preview, open_frames, probe, read_sound
 from tests.inference import clips
+
+
+def shown(preview):
+    with open_frames(preview, None, length="video") as frames:
+        pictures = list(frames)
+    tick = frames.film.time_base
+    numbers = [clips.number_of(f.picture.planes[0]) for f in pictures]
+    return numbers, [f.time * tick for f in pictures]
 
 
 def test_a_source_that_browsers_play_gets_only_a_poster(tmp_path):
@@ -34,6 +44,28 @@ def test_a_large_turned_film_becomes_a_small_upright_one(tmp_path):
     )
     video = probe(make_preview(turned, tmp_path).preview).video
     assert (video.width, video.height) == (720, 960)
+
+
+@pytest.mark.parametrize("ending", ["ts", "mpg"])
+def test_films_put_one_behind_the_other_are_seen_and_heard_whole(tmp_path, ending):
+    source, data = tmp_path / f"a.{ending}", b""
+    for part in ("1", "2"):
+        film = tmp_path / f"{part}.{ending}"
+        data += clips.film(film, clips.numbered(25), codec="mpeg2video", sound=True).read_bytes()
+    source.write_bytes(data)
+    preview = make_preview(source, tmp_path).preview
+    numbers, times = shown(preview)
+    assert numbers == [*range(25)] * 2
+    assert times == [times[0] + Fraction(n, 25) for n in range(50)]
+    assert abs(read_sound(preview, tmp_path / "spool").duration - 2) < Fraction(1, 10)
+
+
+def test_an_avi_s_reordered_pictures_are_all_seen(tmp_path):
+    options = {"preset": "medium", "bf": "3"}
+    source = clips.film(tmp_path / "a.avi", clips.numbered(50), options=options, sound=True)
+    numbers, times = shown(make_preview(source, tmp_path).preview)
+    assert numbers == [*range(50)]
+    assert times == [Fraction(n, 25) for n in range(50)]
 
 
 def test_sound_has_neither(tmp_path):
