@@ -18,7 +18,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Sent again with the same request, it answers with the first job: no second one.",
 )
 
-ALWAYS = (401, 403, 429, 500)  # what every operation may answer
+ALWAYS = (401, 403, 429, 500, 503)  # what every operation may answer
 MEANS = {
     400: "Something can't be read: the body, the query string, a header or a part.",
     401: "No API key, or one that is not valid.",
@@ -31,6 +31,7 @@ MEANS = {
     422: "A field is missing, unknown or out of its range; `errors` points at each.",
     429: "Too many requests a minute or jobs that wait; Retry-After says how long to wait.",
     500: "Our fault; the problem has the id to tell the operator.",
+    503: "Not at the moment; Retry-After says when to ask again.",
 }
 
 

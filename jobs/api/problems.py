@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from inference.errors import EngineError
 from jobs import errors
+from messaging.gone import GONE
 from tenants.errors import TenantError
 
 log = structlog.get_logger(__name__)
@@ -107,6 +108,20 @@ class InternalError(Problem):
         super().__init__(500, "internal_error", "Something went wrong on our side.", hint=hint)
 
 
+class Unavailable(Problem):
+    """The database is away for the moment, or refuses: nothing was done of what was asked, unless
+    its last word was lost on the way."""
+
+    def __init__(self) -> None:
+        hint = (
+            "Ask again in a few seconds; a POST with the same Idempotency-Key makes no second job."
+        )
+        wait = {"Retry-After": str(WAIT_SECONDS)}
+        super().__init__(
+            503, "unavailable", "The service can't answer now.", hint=hint, headers=wait
+        )
+
+
 def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's exception handler: whatever was raised becomes a problem."""
     request = context["request"]
@@ -139,6 +154,9 @@ def problem_of(error: Exception) -> Problem:
         return Problem(413, "body_too_large", "The fields of this form are too large.")
     if isinstance(error, SuspiciousOperation):
         return Problem(400, "malformed_request", "This request can't be read.")
+    if isinstance(error, GONE):
+        log.error("api_unavailable", problem=str(error))
+        return Unavailable()
     log.exception("api_failed", exc_info=error)
     return InternalError()
 

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from jobs.api import seeing
+from messaging.gone import GONE
 from tenants import keys
 from tenants.context import acting_for, as_operator
 from tenants.models import ApiKey, Limits, Tenant
@@ -202,6 +203,18 @@ def test_an_error_of_our_own_tells_nothing_of_the_inside(acme, monkeypatch):
     assert_problem(answer, 500, "internal_error")
     assert b"secret" not in answer.content
     assert answer.json()["request_id"] == answer["X-Request-Id"]
+
+
+@pytest.mark.parametrize("gone", GONE)
+def test_a_database_that_is_away_says_when_to_ask_again(acme, monkeypatch, gone):
+    def away(*_):
+        raise gone("connection to server at 10.0.0.1 failed")
+
+    monkeypatch.setattr(seeing, "page", away)
+    answer = acme.client.get("/v1/jobs")
+    assert_problem(answer, 503, "unavailable")
+    assert answer["Retry-After"] == "5"
+    assert b"10.0.0.1" not in answer.content
 
 
 def test_a_host_that_is_not_ours_is_a_problem_on_the_apis_paths(db, client):
