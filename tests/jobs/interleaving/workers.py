@@ -1,7 +1,6 @@
 """What workers do, with jobs that are theirs and with jobs that were theirs once."""
 
 from typing import Any
-from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -14,7 +13,7 @@ from tenants.context import acting_for, as_operator
 from tests.jobs import promised
 from tests.jobs.interleaving.admission import Admission
 from tests.jobs.interleaving.hands import Hand, Told, deliver, heard, piece, row
-from tests.jobs.interleaving.story import anyone, numbers
+from tests.jobs.interleaving.story import anyone, numbers, tenants
 
 LEASE = 300
 FAULT: dict[str, Any] = {"code": "engine_fault", "message": "It broke.", "retry": True}
@@ -27,15 +26,25 @@ class Workers(Admission):
         """The first, a repeated one, one of long ago: the claim alone decides."""
         self.claim(self.job(pick), worker)
 
-    @rule(pick=anyone, worker=st.sampled_from(["gpu-1", "gpu-2"]))
-    def a_message_of_some_lane_reaches_a_worker(self, pick: int, worker: str) -> None:
-        """Any that was ever written: its job may have another lane by now."""
+    @rule(which=tenants, pick=anyone)
+    def a_suspension_passes(self, which: int, pick: int) -> None:
+        """Lanes are taken back and given anew, to others than before where a job is gone; then all
+        messages that were ever written reach a worker."""
+        self.suspend_or_resume(which, True)
+        self.admit()
+        self.cancel(pick, False)
+        self.suspend_or_resume(which, False)
+        self.admit()
+        for job in [job for job in self.jobs if job.tenant_id == self.tenants[which].id]:
+            self.all_messages_reach(job, "gpu-1")
+
+    def all_messages_reach(self, job: Told, worker: str) -> None:
+        """The oldest first: it may be of a lane that the job has no more."""
         with as_operator("a test"):
-            sent = list(OutboxMessage.objects.filter(actor="lipsync").order_by("id"))
-        if sent:
-            one = sent[pick % len(sent)]
-            job = Told(UUID(one.payload["job_id"]), UUID(one.payload["tenant_id"]))
-            self.claim(job, worker, group=one.group_id)
+            written = OutboxMessage.objects.filter(actor="lipsync", payload__job_id=str(job.id))
+            groups = list(written.order_by("id").values_list("group_id", flat=True))
+        for group in groups:
+            self.claim(job, worker, group=group)
 
     @rule()
     def gpu_1_takes_the_next(self) -> None:
