@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, expect
 
 from portal.environment import ROOT
 from tests.browser import chromium
 
 BUNDLE = ROOT / "inference/demo/bundle/manifest.json"
+ZONE = "Europe/Berlin"
 
 
 @pytest.fixture(scope="session")
@@ -59,13 +60,35 @@ def logs(home: Path) -> str:
     return "\n".join(f"{log.name}: {log.read_text()[-500:]}" for log in found)
 
 
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, site: dict[str, str]) -> StorageState:
+    """The cookies of one sign-in: from one address thirty a minute are let through."""
+    context = browser.new_context(timezone_id=ZONE)
+    page = context.new_page()
+    complaints = heard(page)
+    chromium.sign_in(page, site["address"], site["email"], site["password"])
+    kept = context.storage_state()
+    context.close()
+    assert not complaints
+    return kept
+
+
 @pytest.fixture
-def page(browser: Browser, site: dict[str, str]) -> Iterator[Page]:
+def page(browser: Browser, signed_in: StorageState) -> Iterator[Page]:
     """A signed-in page; a script error or a breach of the content policy fails the test."""
     context = browser.new_context(
-        timezone_id="Europe/Berlin", viewport={"width": 1280, "height": 900}
+        storage_state=signed_in, timezone_id=ZONE, viewport={"width": 1280, "height": 900}
     )
+    context.set_default_timeout(chromium.PATIENCE_SECONDS * 1000)
     page = context.new_page()
+    complaints = heard(page)
+    yield page
+    context.close()
+    assert not complaints
+
+
+def heard(page: Page) -> list[str]:
+    """What it complains of from now on."""
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
@@ -74,7 +97,4 @@ def page(browser: Browser, site: dict[str, str]) -> Iterator[Page]:
             complaints.append(told.text)
 
     page.on("console", hear)
-    chromium.sign_in(page, site["address"], site["email"], site["password"])
-    yield page
-    context.close()
-    assert not complaints
+    return complaints
