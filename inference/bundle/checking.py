@@ -35,7 +35,7 @@ def check(folder: Path) -> Iterator[Finding]:
     yield from findings
     if all(finding.good for finding in findings):
         yield from _networks(folder, manifest)
-    named = {folder / entry["path"] for entry in manifest["files"].values() if "path" in entry}
+    named = {folder / str(entry.get("path")) for entry in manifest["files"].values()}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         if path not in named and path.name != MANIFEST:
             told = "is not named by the manifest"

@@ -18,6 +18,7 @@ what whoever makes or serves the bundle is told each time. `python -m inference 
 all this.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ MANIFEST = "manifest.json"
 NETWORKS = ("unet", "encoder", "vae")
 # Face finder -> the roles of the files that it needs of a bundle.
 FINDER_ROLES = {"builtin": (), "insightface": ("face_detector", "face_landmarks")}
+LEAST_PIXELS, MOST_PIXELS = 16, 4096  # a latent stands for 8 x 8, and is halved at least once
 TYPES: Mapping[str, type] = {
     "name": str,
     "label": str,
@@ -46,6 +48,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     manifest = read_json(path)
     _refuse_types(manifest, path)
+    _refuse_resolution(manifest["resolution"], path)
     _refuse_files(manifest, path)
     if manifest["finder"] not in FINDER_ROLES:
         known = ", ".join(sorted(FINDER_ROLES))
@@ -60,6 +63,12 @@ def _refuse_types(manifest: Mapping[str, Any], path: Path) -> None:
             raise BadManifest(f"{path} has no usable {key!r}.")
 
 
+def _refuse_resolution(pixels: int, path: Path) -> None:
+    if not LEAST_PIXELS <= pixels <= MOST_PIXELS or pixels % LEAST_PIXELS:
+        told = f"from {LEAST_PIXELS} to {MOST_PIXELS} pixels, in steps of {LEAST_PIXELS}"
+        raise BadManifest(f"{path} has the resolution {pixels}; there is {told}.")
+
+
 def _refuse_files(manifest: Mapping[str, Any], path: Path) -> None:
     needed = (*NETWORKS, *FINDER_ROLES.get(manifest["finder"], ()))
     missing = [role for role in needed if role not in manifest["files"]]
@@ -72,7 +81,8 @@ def _refuse_files(manifest: Mapping[str, Any], path: Path) -> None:
 def checked(folder: Path, role: str, manifest: Mapping[str, Any]) -> Path:
     """The path of a role's file, after its size and SHA-256 were compared with the manifest."""
     path, size, sha256 = _entry(folder, role, manifest)
-    if not path.resolve().is_relative_to(folder.resolve()):
+    # Not Path.resolve(): it raises for a link to itself, which is just not there.
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise BadManifest(f"{folder / MANIFEST}: the file of {role!r} lies outside the bundle.")
     if not path.is_file():
         raise MissingCheckpoint(f"The file {path} is not there, but the manifest names it.")
@@ -87,12 +97,14 @@ def checked(folder: Path, role: str, manifest: Mapping[str, Any]) -> Path:
 
 def _entry(folder: Path, role: str, manifest: Mapping[str, Any]) -> tuple[Path, int, str]:
     entry = manifest["files"][role]
-    try:
-        return folder / entry["path"], entry["size_bytes"], entry["sha256"]
-    except (KeyError, TypeError):
-        raise BadManifest(
-            f"{folder / MANIFEST}: {role!r} needs path, size_bytes, sha256."
-        ) from None
+    path, size, sha256 = (entry.get(name) for name in ("path", "size_bytes", "sha256"))
+    if not (_is_path(path) and type(size) is int and isinstance(sha256, str)):
+        raise BadManifest(f"{folder / MANIFEST}: {role!r} needs path, size_bytes, sha256.")
+    return folder / path, size, sha256
+
+
+def _is_path(given: object) -> bool:
+    return isinstance(given, str) and bool(given) and "\0" not in given
 
 
 def notices(manifest: Mapping[str, Any]) -> list[str]:
@@ -100,5 +112,5 @@ def notices(manifest: Mapping[str, Any]) -> list[str]:
     told: dict[str, list[str]] = {}
     for entry in manifest["files"].values():
         if entry.get("notice"):
-            told.setdefault(entry["notice"], []).append(entry["path"])
+            told.setdefault(str(entry["notice"]), []).append(entry["path"])
     return [f"{', '.join(paths)}: {notice}" for notice, paths in told.items()]

@@ -80,7 +80,7 @@ def read_json(path: Path) -> dict[str, Any]:
     refuse_stand_in(path)
     try:
         held = json.loads(path.read_text())
-    except (ValueError, OSError):
+    except (ValueError, OSError, RecursionError):
         raise UnreadableCheckpoint(f"{path} can't be read as JSON.") from None
     if not isinstance(held, dict):
         raise UnreadableCheckpoint(f"{path} holds no JSON object.")

@@ -12,7 +12,14 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from inference.errors import MisshapenWeights, MissingWeights, UnknownWeights, WrongWeights
+from inference.errors import (
+    BadManifest,
+    EngineError,
+    MisshapenWeights,
+    MissingWeights,
+    UnknownWeights,
+    WrongWeights,
+)
 from inference.model.weight_files import Pick, Weights, in_pieces, read_weights
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -30,12 +37,23 @@ class Checkpoint(Generic[Network]):
     def on_meta(self) -> Network:
         """The network without numbers, after every key and shape of the file was compared with it.
 
-        Raises MissingWeights, UnknownWeights or MisshapenWeights, with the file and first keys.
+        Raises BadManifest, or MissingWeights, UnknownWeights, MisshapenWeights with the file and
+        its first keys.
         """
-        with torch.device("meta"):
-            network = self.build()
+        network = self._built()
         _compare(network, self.pick(read_weights(self.path)), self.path)
         return network
+
+    def _built(self) -> Network:
+        """Without numbers. Raises BadManifest for sizes that no network can have."""
+        try:
+            with torch.device("meta"):
+                return self.build()
+        except EngineError:
+            raise
+        except Exception as wrong:  # torch's layers refuse a size in many ways
+            told = f"The sizes that are told for {self.path} describe no network: {wrong}."
+            raise BadManifest(told) from None
 
     def load(self, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Network:
         """The network, ready to run. None leaves the numbers where, or as, the file has them:

@@ -1,10 +1,13 @@
 import json
+import os
 
 import pytest
+import torch
 
 from inference.__main__ import main
 from inference.bundle.making import make
-from inference.model.checkpoint import DEMO_BUNDLE
+from inference.errors import BadCheckpoint
+from inference.model.checkpoint import DEMO_BUNDLE, load_bundle
 from tests.inference.bundle import downloads
 
 
@@ -66,4 +69,58 @@ def test_a_bundle_without_a_manifest_is_refused(verify, tmp_path):
     (tmp_path / "empty").mkdir()
     status, said = verify(tmp_path / "empty")
     assert status == 1
+    assert said.err.startswith("bad_checkpoint: ")
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "wrong"),
+    [
+        (("files", "unet"), "path", 5),
+        (("files", "unet"), "path", "a\0b"),
+        (("files", "unet"), "size_bytes", "12"),
+        (("files", "unet"), "sha256", None),
+        ((), "resolution", 0),
+        ((), "resolution", 100),
+        ((), "resolution", 1 << 40),
+        (("encoder",), "width", "wide"),
+        (("encoder",), "width", -5),
+        (("vae",), "norm_num_groups", 0),
+    ],
+)
+def test_what_no_manifest_can_mean_is_refused(bundle, verify, part, name, wrong):
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    within = manifest
+    for key in part:
+        within = within[key]
+    within[name] = wrong
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    status, said = verify()
+    assert status == 1
+    assert "BAD " in said.out or said.err.startswith("bad_checkpoint: ")
+    assert "Traceback" not in said.err
+    with pytest.raises(BadCheckpoint):
+        load_bundle(bundle, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("place", ["a folder", "a pipe", "a link to itself", "a link to nowhere"])
+def test_what_is_no_file_is_not_there(bundle, verify, place):
+    file = bundle / "vae.safetensors"
+    file.unlink()
+    if place == "a folder":
+        file.mkdir()
+    elif place == "a pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(file.name if place == "a link to itself" else "nowhere")
+    status, said = verify()
+    assert status == 1
+    assert "BAD vae.safetensors  The file" in said.out
+    assert "is not there" in said.out
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"name": "ti', "5", "\xff"])
+def test_a_manifest_that_is_no_json_object_is_refused(bundle, verify, content):
+    (bundle / "manifest.json").write_text(content, "latin-1")
+    status, said = verify()
+    assert (status, said.out) == (1, "")
     assert said.err.startswith("bad_checkpoint: ")
