@@ -32,7 +32,8 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key is None:
             raise Unauthenticated(
                 "This API key is not known, or not valid any more.",
-                hint="Look at it in the portal under API keys, or make a new one there.",
+                hint="Look at it in the portal under API keys, or make a new one there. Where the "
+                "portal lets you in no more, the tenant is suspended: ask the operator.",
             )
         return Caller(key), key
 

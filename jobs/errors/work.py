@@ -103,7 +103,7 @@ class TooManyWaiting(JobError):
     hint = "Wait until some of them have finished, or ask the operator for a higher limit."
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} jobs are waiting already, which is this tenant's limit.")
+        super().__init__(f"This tenant has as many unfinished jobs as it may have: {limit}.")
 
 
 class BadJobOption(JobError):

@@ -116,5 +116,5 @@ def test_an_upload_that_is_not_complete_is_refused(acting):
 def test_a_tenants_line_has_an_end(acting):
     Limits.objects.update(jobs_waiting=1)
     submitted()
-    with pytest.raises(TooManyWaiting):
+    with pytest.raises(TooManyWaiting, match="as it may have: 1"):
         submitted()

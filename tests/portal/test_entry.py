@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.pages.entry import PLACES
-from tenants import people
+from tenants import operating, people
 from tenants.context import as_operator
 from tenants.models import Membership, Role, User
 
@@ -63,7 +63,14 @@ def test_somebody_without_a_tenant_is_told_so(settings):
     browser.force_login(lonely, settings.AUTHENTICATION_BACKENDS[0])
     answer = browser.get(reverse("portal:home"))
     assert answer.status_code == 403
-    assert "belong to no tenant" in answer.text
+    assert "no tenant is open to you" in answer.text
+
+
+def test_a_member_of_a_suspended_tenant_is_not_told_to_have_none(studio):
+    with as_operator("tests"):
+        operating.suspend(studio.tenant.id)
+    answer = studio.browser.get(reverse("portal:home"))
+    assert answer.status_code == 403 and "may be suspended" in answer.text
 
 
 def test_a_member_of_two_tenants_switches_between_them(make_studio, make_job):
