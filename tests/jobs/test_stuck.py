@@ -1,21 +1,25 @@
 """What an operator is told at night: what waits, why, since when, and what comes next."""
 
+import re
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 
-from jobs import dead_letters, lifecycle, submission
+from jobs import dead_letters, lifecycle, stuck, submission
 from jobs.admission import admit
 from jobs.clock import database_now
 from jobs.models import Attempt, Job
-from jobs.waiting import waits_of
+from jobs.waiting import Reason, waits_of
 from messaging.models import OutboxMessage, TimerRun
+from portal.environment import ROOT
 from tenants import operating
 from tenants.context import acting_for, as_operator
 from tests.making import a_job, a_queued_job
 
+WORDS = re.compile("`([^`]+)`")
 ALL_IS_WELL = "No job has waited longer than 5 minutes."
 
 
@@ -46,6 +50,18 @@ def waiting(acme, dispatcher) -> Job:
 def messages(**fields) -> None:
     with as_operator("what became of the messages"):
         OutboxMessage.objects.update(**fields)
+
+
+def test_the_page_of_the_job_engine_answers_whatever_is_said():
+    """Each row of its table by words that stand in the code, and every reason has a row."""
+    page = (ROOT / "docs" / "jobs.md").read_text()
+    rows = page.split("### Woken at night")[1].split("###")[0].splitlines()
+    said = [
+        word for row in rows if row.startswith("| `") for word in WORDS.findall(row.split("|")[1])
+    ]
+    code = Path(stuck.__file__).read_text() + " ".join(Reason)
+    assert [word for word in said if word not in code] == []
+    assert {*Reason} - {*said} == {Reason.NOTHING, Reason.RETRY_PAUSE, Reason.MODEL_LOADING}
 
 
 def test_where_nothing_waits_one_sentence_says_so(dispatcher):
