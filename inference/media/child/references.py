@@ -5,9 +5,8 @@ nothing. But "damaged" would send people looking for the wrong fault.
 """
 
 import os
-import struct
-from collections.abc import Iterator
 
+from inference.media.child.boxes import boxes, handler, inside, movie
 from inference.media.child.refusals import Refused
 
 HEAD_BYTES = 512
@@ -35,15 +34,9 @@ PICTURE_BRANDS = {
     b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis",
 }  # fmt: skip
 
-# ISO/IEC 14496-12: a film's description lies in `moov`, where each track's media is in `dref`.
-BOX = struct.Struct(">I4s")
-LARGE_BOX = struct.Struct(">Q")
-MOST_MOVIE_BYTES = 64 << 20
-MOST_BOXES = 10_000
+# ISO/IEC 14496-12: where a track's media is, `dref` tells.
 SELF_CONTAINED = 1
 MEDIA_HANDLERS = (b"vide", b"soun")
-
-Boxes = Iterator[tuple[bytes, memoryview]]
 
 
 def refuse_references(fd: int) -> None:
@@ -60,32 +53,12 @@ def refuse_references(fd: int) -> None:
         raise Refused("unsupported_media", PICTURE)
     if head[4:8] == b"ftyp" and head[8:12] in PICTURE_BRANDS:
         raise Refused("unsupported_media", PICTURE)
-    if _refers(memoryview(_movie(fd))):
+    if _refers(movie(fd)):
         raise Refused("unsupported_media", ELSEWHERE)
 
 
-def _movie(fd: int) -> bytes:
-    """The content of the first `moov` box; nothing where there is none that can be read."""
-    position, end = 0, os.fstat(fd).st_size
-    for _ in range(MOST_BOXES):
-        head = os.pread(fd, BOX.size + LARGE_BOX.size, position)
-        if len(head) < BOX.size:
-            return b""
-        size, kind = BOX.unpack_from(head)
-        start = BOX.size
-        if size == 1 and len(head) == BOX.size + LARGE_BOX.size:
-            (size,), start = LARGE_BOX.unpack_from(head, BOX.size), len(head)
-        if kind == b"moov":
-            content = min(size or end, end - position) - start
-            return os.pread(fd, max(0, min(content, MOST_MOVIE_BYTES)), position + start)
-        if size < start or not kind.isalnum():
-            return b""
-        position += size
-    return b""
-
-
-def _refers(movie: memoryview) -> bool:
-    for kind, content in _boxes(movie):
+def _refers(described: memoryview) -> bool:
+    for kind, content in boxes(described):
         if kind == b"rmra":  # QuickTime's list of alternative films
             return True
         if kind == b"trak" and _track_refers(content):
@@ -94,31 +67,12 @@ def _refers(movie: memoryview) -> bool:
 
 
 def _track_refers(track: memoryview) -> bool:
-    media = _inside(track, b"mdia")
-    handler = bytes(_inside(media, b"hdlr")[8:12])
-    if handler not in MEDIA_HANDLERS:  # time codes and chapters are never read
+    if handler(track) not in MEDIA_HANDLERS:  # time codes and chapters are never read
         return False
-    references = _inside(_inside(_inside(media, b"minf"), b"dinf"), b"dref")
-    for _, entry in _boxes(references[8:]):
+    references = inside(track, b"mdia", b"minf", b"dinf", b"dref")
+    for _, entry in boxes(references[8:]):
         flags = int.from_bytes(entry[1:4], "big")
         # Some cameras forget the flag, and name nothing.
         if not flags & SELF_CONTAINED and bytes(entry[4:]).strip(b"\0"):
             return True
     return False
-
-
-def _inside(content: memoryview, wanted: bytes) -> memoryview:
-    for kind, inner in _boxes(content):
-        if kind == wanted:
-            return inner
-    return memoryview(b"")
-
-
-def _boxes(content: memoryview) -> Boxes:
-    position = 0
-    while position + BOX.size <= len(content):
-        size, kind = BOX.unpack_from(content, position)
-        if size < BOX.size:
-            return
-        yield kind, content[position + BOX.size : position + size]
-        position += size

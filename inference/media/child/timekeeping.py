@@ -8,6 +8,7 @@ import av
 
 from inference.media import wire
 from inference.media.child import opening
+from inference.media.child.boxes import picture_ends
 from inference.media.child.refusals import Refused
 from inference.media.info import ratio
 from inference.media.limits import MediaLimits
@@ -22,6 +23,7 @@ def timing(request: dict[str, Any], limits: MediaLimits) -> None:
         spans = {stream.type: Extent(stream) for stream in (video, *sounds)}
         for packet in container.demux(video, *sounds):
             spans[packet.stream.type].add(packet)
+        spans["video"].correct(picture_ends(request["source"]))
         answer = {
             "frame": ratio(1 / opening.frame_rate(video)),
             "video": spans["video"].to_mapping(),
@@ -59,6 +61,15 @@ class Extent:
         if packet.is_discard or end <= start:
             return
         self.start, self.end = _least(self.start, start), _most(self.end, end)
+
+    def correct(self, told: tuple[Fraction, Fraction] | None) -> None:
+        """Believe an edit list, exact to a tick, of when the picture is over.
+
+        Packets tell in MP4 how long it is until the next one is decoded, which of the last to be
+        shown is another time than it is shown for, where pictures are reordered.
+        """
+        if told is not None and self.end is not None and abs(told[0] - self.end) > told[1]:
+            self.end = told[0]
 
     def _skipped(self, packet: av.Packet) -> tuple[Fraction, Fraction]:
         if not self._rate or not packet.has_sidedata("skip_samples"):

@@ -12,6 +12,7 @@ from inference.media import open_frames, read_sound
 from inference.media.encoding import Encoding
 from inference.media.joining import join
 from inference.media.segment import SegmentWriter
+from inference.media.timing import read_timing
 from tests.inference import clips
 
 ROOT = Path(__file__).parents[3]
@@ -77,6 +78,20 @@ def test_variable_times_and_the_last_frames_length_come_out_as_they_went_in(tmp_
         end = stream.duration * stream.time_base
     assert [time for time, _ in decoded(out)] == [f.time * film.time_base for f in shown]
     assert end == (shown[-1].time + shown[-1].duration) * film.time_base
+
+
+STILLS = [0, 500, 1500, 1540, 1580, 3000, 3900]
+PAUSE = [*range(0, 2400, 40), 3300, 3340, 3380]
+TREMBLING = [40 * n + (0, 11, -13, 7)[n % 4] for n in range(90)]
+
+
+@pytest.mark.parametrize("length", ["audio", "loop", "hold"])
+@pytest.mark.parametrize("times", [STILLS, PAUSE, TREMBLING], ids=["stills", "pause", "trembling"])
+def test_what_is_read_back_ends_when_the_last_picture_does(tmp_path, times, length):
+    source = clips.film(tmp_path / "a.mkv", clips.numbered(len(times)), times=times)
+    out, film, shown = result(tmp_path, source, [3], sound=4.0, length=length)
+    end = (shown[-1].time + shown[-1].duration) * film.time_base
+    assert abs(read_timing(out).video.end - end) < Fraction(1, 1000)
 
 
 @pytest.mark.parametrize("segment", ["first", "later"])
@@ -195,6 +210,7 @@ from pathlib import Path
 from inference.media import open_frames
 from inference.media.encoding import Encoding
 from inference.media.segment import SegmentWriter
+from inference.media.timing import read_timing
 with open_frames(sys.argv[1], None) as frames:
     with SegmentWriter(Path(sys.argv[2]), frames.film, Encoding("hevc")) as writer:
         for frame in frames:
