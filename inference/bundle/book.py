@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from inference.errors import ChangedAtSource
+from inference.errors import ChangedAtSource, UnreadableCheckpoint
 from inference.model.weight_files import read_json
 
 
@@ -21,6 +21,13 @@ class Book:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._held: dict[str, Any] = read_json(path) if path.exists() else {}
+        for repository, told in self._held.items():
+            if not _is_entry(told):
+                raise UnreadableCheckpoint(
+                    f"{path} is no book of hashes: what it says of {repository} lacks its revision,"
+                    " or the sha256 and size_bytes of a file.",
+                    hint="Put back what a fetch wrote there, or remove the repository.",
+                )
 
     def commit(self, repository: str) -> str | None:
         """The commit that the repository's first file came from."""
@@ -53,3 +60,16 @@ class Book:
         beside = self.path.with_name(f"{self.path.name}.new")
         beside.write_text(json.dumps(self._held, indent=2, sort_keys=True) + "\n")
         beside.replace(self.path)
+
+
+def _is_entry(told: object) -> bool:
+    """Of a repository, with all that is read of it."""
+    if not isinstance(told, dict) or not isinstance(told.get("files"), dict):
+        return False
+    hashed = (
+        isinstance(file, dict)
+        and isinstance(file.get("sha256"), str)
+        and type(file.get("size_bytes")) is int
+        for file in told["files"].values()
+    )
+    return isinstance(told.get("revision"), str) and all(hashed)

@@ -7,6 +7,7 @@ are received here, because hf_hub_download() (2.4) gives an unfinished file up w
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +29,10 @@ from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
 from inference.errors import FetchFailed
 
-PARTIAL = 206
+PARTIAL, NO_SUCH_RANGE = 206, 416
+ETAG = re.compile(r"[\w.+=-]{1,200}", re.ASCII)  # it becomes part of a file's name
+LOOK_BETWEEN = "Look at HF_ENDPOINT, at HF_TOKEN, and at the proxy between here and there."
+DENIED = (401, 403, 407)
 TRANSIENT = (408, 429, 500, 502, 503, 504)
 HEADWAY_BYTES = 1 << 20  # a try that brought so much is followed by as many as at the beginning
 OnBytes = Callable[[int], None]
@@ -80,12 +84,11 @@ class Hub:
             told = get_hf_file_metadata(
                 address, timeout=self._patience.read_seconds, endpoint=self._endpoint
             )
-            if not told.commit_hash or not told.etag or told.size is None:
-                raise FetchFailed(
-                    f"{address} does not answer as a Hugging Face hub does.",
-                    hint="Look at HF_ENDPOINT, and at the proxy between here and there.",
-                )
-            return Remote(repository, file, told.commit_hash, told.etag, told.size)
+            etag, size = told.etag or "", told.size if told.size is not None else -1
+            if not told.commit_hash or not ETAG.fullmatch(etag) or size < 0:
+                wrong = f"{address} does not answer as a Hugging Face hub does."
+                raise FetchFailed(wrong, hint=LOOK_BETWEEN)
+            return Remote(repository, file, told.commit_hash, etag, size)
 
         return self._again_and_again(ask, name, lambda: False)
 
@@ -130,22 +133,35 @@ class Hub:
             remote.repository, remote.file, revision=remote.commit, endpoint=self._endpoint
         )
         with get_session().stream("GET", address, headers=headers, timeout=waits) as answer:
+            if have and answer.status_code == NO_SUCH_RANGE:
+                part.unlink()
+                raise httpx2.RemoteProtocolError("the server would not go on where it stopped")
             hf_raise_for_status(answer)
             # 200 to a question for the rest is the whole file once more.
             goes_on = answer.status_code == PARTIAL
             with part.open("ab" if goes_on else "wb") as file:
-                self._pour(answer, file.write, have if goes_on else 0, on_bytes)
+                have = have if goes_on else 0
+                self._pour(answer, file.write, have, remote.size_bytes, on_bytes)
         if _size(part) < remote.size_bytes:
             raise httpx2.RemoteProtocolError("the connection ended before the file did")
 
     def _pour(
-        self, answer: httpx2.Response, write: Callable[[bytes], int], have: int, on_bytes: OnBytes
+        self,
+        answer: httpx2.Response,
+        write: Callable[[bytes], int],
+        have: int,
+        most: int,
+        on_bytes: OnBytes,
     ) -> None:
+        """have, most: bytes that are here already, and that were promised: beyond them it is not
+        the file, and may have no end."""
         begun, since = time.monotonic(), have
         for chunk in answer.iter_bytes():
             write(chunk)
             have += len(chunk)
             on_bytes(have)
+            if have > most:
+                return
             if time.monotonic() - begun > self._patience.slow_seconds:
                 if have - since < self._patience.slow_bytes:
                     raise Slow(f"{have - since} bytes in {self._patience.slow_seconds:.0f} s")
@@ -170,9 +186,12 @@ class Hub:
                 said = f"the server answered {status}"
             except FileMetadataError as problem:
                 raise FetchFailed(f"{name}: {problem}") from None
+            except (httpx2.RequestError, httpx2.InvalidURL, ValueError) as problem:
+                told = f"{name} can't be asked for in this way: {problem}"
+                raise FetchFailed(f"{told.rstrip('.')}.", hint=LOOK_BETWEEN) from None
             tries = 1 if moved() else tries + 1
             if tries >= self._patience.tries:
-                raise FetchFailed(f"{name} could not be fetched: {said}.")
+                raise FetchFailed(f"{name} could not be fetched: {said.rstrip('.')}.")
             time.sleep(self._patience.pause_seconds * tries)
 
 
@@ -194,7 +213,10 @@ def _refusal(problem: HfHubHTTPError, name: str) -> FetchFailed:
             f"{name} is not there, or not for everybody.",
             hint="Look at the publisher's page; for a private repository set HF_TOKEN.",
         )
-    return FetchFailed(f"{name}: the server answered {problem.response.status_code}.")
+    status = problem.response.status_code
+    return FetchFailed(
+        f"{name}: the server answered {status}.", hint=LOOK_BETWEEN if status in DENIED else None
+    )
 
 
 def fingerprint(path: Path, remote: Remote) -> str | None:

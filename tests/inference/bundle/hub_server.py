@@ -21,13 +21,15 @@ RESOLVE = re.compile(r"/(?P<repository>[\w.-]+/[\w.-]+)/resolve/(?P<revision>[^/
 @dataclass
 class Hub:
     """files: (repository, path) -> content. cuts: for as many answers of the second server, how
-    many bytes come before the connection breaks. drips: it gives ten bytes a second."""
+    many bytes come before the connection breaks. drips: it gives ten bytes a second. odd: how it
+    answers as no hub does; see _Handler."""
 
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
     cuts: list[int] = field(default_factory=list)
     gated: bool = False
     knows_ranges: bool = True
     drips: bool = False
+    odd: str = ""
     commit: str = COMMIT
     status: int = 200
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
@@ -89,6 +91,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _tell(self, content):
         hub = self.server.hub
         large = len(content) >= LARGE_BYTES
+        if hub.odd == "turns in a circle":
+            self._send(302, Location=self.path)
+            return
+        if hub.odd == "an etag that is a path":
+            self._send(200, X_Repo_Commit=hub.commit, ETag='"../../etag"')
+            return
         self.send_response(302 if large else 200)
         self.send_header("X-Repo-Commit", hub.commit)
         self.send_header("X-Linked-Etag" if large else "ETag", f'"{etag(content)}"')
@@ -103,6 +111,15 @@ class _Handler(BaseHTTPRequestHandler):
         hub.asked.append((self.command, self.path, wanted))
         start = int(re.match(r"bytes=(\d+)-", wanted)[1]) if wanted and hub.knows_ranges else 0
         rest = content[start:]
+        if hub.odd == "no rest" and start:
+            self._send(416)
+            return
+        if hub.odd == "without an end":
+            self._give_without_end(content)
+            return
+        if hub.odd == "packed by whom":
+            self._send(200, Content_Encoding="gzip", body=content)
+            return
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(rest)))
         if start:
@@ -119,6 +136,22 @@ class _Handler(BaseHTTPRequestHandler):
             for byte in rest:
                 self.wfile.write(bytes([byte]))
                 time.sleep(0.1)
+
+    def _give_without_end(self, content):
+        """Until nobody listens."""
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(content)
+
+    def _send(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def _refuse(self, status, code):
         self.send_response(status)

@@ -8,10 +8,11 @@ import torch
 
 from inference.__main__ import main
 from inference.bundle import hub as hub_module
+from inference.bundle.book import Book
 from inference.bundle.fetching import _alone, accept
 from inference.bundle.hub import Hub, Patience
 from inference.bundle.sources import INSIGHTFACE, MODELS, chosen
-from inference.errors import FetchFailed, LicenseNotAccepted
+from inference.errors import FetchFailed, LicenseNotAccepted, UnreadableCheckpoint
 from inference.model.checkpoint import load_bundle
 from tests.inference import small
 from tests.inference.bundle import downloads, hub_server
@@ -224,6 +225,58 @@ def test_what_the_hub_refuses_is_told_with_what_to_do(server, client, trouble, s
     with pytest.raises(FetchFailed, match=said) as failed:
         client.look("a/b", "c.bin", "main")
     assert failed.value.hint
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ("turns in a circle", "Exceeded"),
+        ("an etag that is a path", "does not answer as a Hugging Face hub does"),
+        ("packed by whom", "decompress"),
+        ("without an end", "came damaged"),
+    ],
+)
+def test_what_no_hub_answers_is_refused_and_nothing_is_kept(server, client, tmp_path, odd, said):
+    server.odd = odd
+    with pytest.raises(FetchFailed, match=said) as failed:
+        bring(client, tmp_path / "c.bin")
+    assert failed.value.hint
+    assert not [path for path in tmp_path.glob("c*") if path.stat().st_size]
+
+
+def test_a_rest_that_is_not_given_is_no_reason_to_give_up(server, client, tmp_path):
+    """Or every command from then on would ask for it in vain."""
+    server.cuts, server.odd = [5000], "no rest"
+    bring(client, tmp_path / "c.bin")
+    assert (tmp_path / "c.bin").read_bytes() == BIG
+    assert [wanted for _, wanted in server.fetched()] == [None, "bytes=5000-", None]
+
+
+def test_a_token_that_is_none_is_told_without_being_shown(server, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_żółty")
+    with pytest.raises(FetchFailed) as failed:
+        Hub(server.endpoint, QUICK).look("a/b", "c.bin", "main")
+    assert "HF_TOKEN" in failed.value.hint
+    assert "hf_" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        5,
+        {"revision": "main"},
+        {"files": {}},
+        {"revision": "main", "files": {"c.bin": 5}},
+        {"revision": "main", "files": {"c.bin": {"sha256": "12"}}},
+    ],
+)
+def test_a_book_that_is_none_is_refused_with_what_to_do(tmp_path, entry):
+    (tmp_path / "book.json").write_text(json.dumps({"a/b": entry}))
+    with pytest.raises(
+        UnreadableCheckpoint, match="no book of hashes: what it says of a/b"
+    ) as wrong:
+        Book(tmp_path / "book.json")
+    assert "remove the repository" in wrong.value.hint
 
 
 def test_a_hub_that_is_not_there_is_given_up_in_time():
