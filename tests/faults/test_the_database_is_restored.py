@@ -20,6 +20,7 @@ BACK_UP = "CREATE TABLE backup AS SELECT * FROM jobs_job"
 RESTORE = """
 BEGIN;
 SET LOCAL session_replication_role = replica;
+LOCK TABLE jobs_job, jobs_attempt, jobs_segment IN ACCESS EXCLUSIVE MODE;
 DELETE FROM jobs_segment;
 DELETE FROM jobs_attempt;
 DELETE FROM messaging_outboxmessage;
