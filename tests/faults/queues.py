@@ -1,6 +1,8 @@
 """The house's queue server, asked over SQS's own protocol as anybody would ask it."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID, uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -62,6 +64,15 @@ class Queues:
             )
             assert got["Messages"]
         self.client.receive_message(QueueUrl=self._url(queue), VisibilityTimeout=0)
+
+    @contextmanager
+    def held(self, queue: str) -> Iterator[None]:
+        """Somebody has the first message of the queue in hand, and then puts it back."""
+        told = {"QueueUrl": self._url(queue)}
+        got = self.client.receive_message(**told, VisibilityTimeout=600, WaitTimeSeconds=20)
+        told["ReceiptHandle"] = got["Messages"][0]["ReceiptHandle"]
+        yield
+        self.client.change_message_visibility(**told, VisibilityTimeout=0)
 
     def messages_of(self, job_id: UUID) -> list[str]:
         """Where messages are that name the job, each as a sentence."""
