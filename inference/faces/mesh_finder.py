@@ -6,26 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from inference.faces.appearance import halvings, reduced
+from inference.faces import shots
+from inference.faces.appearance import Gray, halvings, reduced
 from inference.faces.blazeface import BlazeFace, Detection, separate
 from inference.faces.face import Face
 from inference.faces.face_mesh import FaceMesh, Points, Region, Rgb
+from inference.faces.packing import pack, unpack
 
 # Mesh points whose mean stands for each of the three (measured against LatentSync's template).
 LEFT_BROW = [70, 63, 105, 66, 107]
 RIGHT_BROW = [336, 296, 334, 293, 300]
 NOSE = [1, 4, 98, 327]
 MIN_SCORE = 0.5
-# While all known faces are followed, new ones are looked for in every tenth frame only: a detector
-# costs twice what following costs.
+# While all known faces are followed in one shot, new ones are looked for in every tenth frame only:
+# a detector costs twice what following costs.
 DETECT_EVERY = 10
 # Frames are halved while they stay larger than this, before they get the detectors' own size.
 DETECTOR_SIDE = 480
 
 
 class MeshFinder:
-    """Detects in the first frame, after a loss and from time to time; else looks where the faces
-    were a frame ago."""
+    """Detects in the first frame, after a cut or a loss and from time to time; else looks where the
+    faces were a frame ago."""
 
     device = "cpu"
 
@@ -38,12 +40,13 @@ class MeshFinder:
         self._mesh = FaceMesh()
         self._regions: list[Region] = []
         self._since_detection = 0
+        self._shot: Gray | None = None
 
     def find_all(self, frame: Rgb) -> list[Face]:
         self._since_detection += 1
         found = [seen for region in self._regions if (seen := self._look(frame, region))]
         lost = len(found) < len(self._regions)
-        if lost or not found or self._since_detection >= DETECT_EVERY:
+        if self._is_other_shot(frame) or lost or not found or self._since_detection >= DETECT_EVERY:
             self._since_detection = 0
             found += self._look_anew(frame, [face for face, _ in found])
         # Two regions may have slid onto one face.
@@ -56,13 +59,22 @@ class MeshFinder:
 
     def state(self) -> dict[str, Any]:
         regions = [[*region.center.tolist(), region.side, region.angle] for region in self._regions]
-        return {"regions": regions, "since_detection": self._since_detection}
+        return {
+            "regions": regions,
+            "since_detection": self._since_detection,
+            "shot": None if self._shot is None else pack(self._shot),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._regions = [
             Region(np.array([x, y]), side, angle) for x, y, side, angle in state["regions"]
         ]
         self._since_detection = int(state["since_detection"])
+        self._shot = state["shot"] and unpack(state["shot"])
+
+    def _is_other_shot(self, frame: Rgb) -> bool:
+        before, self._shot = self._shot, shots.sampled(frame)
+        return before is not None and shots.is_other(before, self._shot)
 
     def _look(self, frame: Rgb, region: Region) -> tuple[Face, Region] | None:
         """The face in a region, and where to look for it in the next frame."""

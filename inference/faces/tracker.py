@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 
-from inference.faces.appearance import Gray, Small, Vector, correlation, describe
+from inference.faces import shots
+from inference.faces.appearance import Gray, Small, Vector, describe
 from inference.faces.face import Face, Points
 from inference.faces.packing import pack, unpack
 
@@ -32,9 +32,6 @@ LIKE_NEXT, LIKE_HERE, LIKE_ANYWHERE = 0.4, 0.74, 0.83
 LOOKS, NEW_LOOK = 6, 0.92
 # Frames in which somebody who comes back may still be recognized.
 TRIAL_FRAMES = 12
-# A cut: the whole picture's pattern of light is another, and so are its levels.
-CUT_CORRELATION, CUT_LEVELS = 0.4, 12.0
-SHOT_SIZE = (32, 18)
 
 
 @dataclass
@@ -195,15 +192,8 @@ class Tracker:
             track.looks = [track.looks[0], *track.looks[1:][-(LOOKS - 2) :], look]
 
     def _is_cut(self, small: Small) -> bool:
-        gray = cv2.cvtColor(small.rgb, cv2.COLOR_RGB2GRAY)
-        shot = np.asarray(cv2.resize(gray, SHOT_SIZE, interpolation=cv2.INTER_AREA), np.uint8)
-        before, self._shot = self._shot, shot
-        if before is None:
-            return False
-        a, b = before.astype(np.float32), shot.astype(np.float32)
-        # A flash or a fade changes levels, a moving camera the pattern, a cut both.
-        changed = float(np.abs(a - b).mean()) > CUT_LEVELS
-        return changed and correlation(a, b) < CUT_CORRELATION
+        before, self._shot = self._shot, shots.glimpse(small.rgb)
+        return before is not None and shots.is_cut(before, self._shot)
 
     def state(self) -> dict[str, Any]:
         """For JSON; restore() takes it back, exactly."""

@@ -13,7 +13,7 @@ from typing import Any
 from inference.files import read_mapping
 from inference.model.diffusion import WINDOW_FRAMES
 
-VERSION = 3  # 2 knew no mirrored film, and of a clock that starts over the first part only
+VERSION = 4  # until 3 somebody new was noticed up to nine frames after a cut
 SEGMENT_SECONDS = 10
 
 

@@ -165,6 +165,32 @@ def test_a_chosen_face_is_hidden_while_another_takes_its_place():
     assert first[0] < 128
 
 
+@pytest.mark.parametrize("cut", [3, 8, 12])
+def test_after_a_cut_the_chosen_one_is_found_at_once_beside_another(cut):
+    """The other one sits where the chosen one sat, so nobody is lost, and is the larger."""
+    before = [drawn(number, 1, x=64, size=0.38) for number in range(cut)]
+    after = [drawn(number, 6, x=64, size=0.4) for number in range(cut, cut + 12)]
+    for number, frame in enumerate(after, start=cut):
+        frame[:, WIDTH // 2 :] = drawn(number, 1, x=190, size=0.38)[:, WIDTH // 2 :]
+    running = scouted([*before, *after], choice=0)
+    assert words(running, cut + 12) == ["track 0"] * (cut + 12)
+    sides = [
+        np.linalg.inv(part.matrix[:, :2]) @ (np.array([52, 75]) - part.matrix[:, 2])
+        for number in range(cut + 12)
+        for part in running.plan.at(number)
+    ]
+    assert [side[0] > WIDTH // 2 for side in sides] == [False] * cut + [True] * 12
+
+
+def test_a_cut_to_a_closer_picture_shows_the_same_person(talking):
+    left, top, width, height = WIDTH // 6, 16, WIDTH * 2 // 3, HEIGHT * 2 // 3
+    closer = [
+        cv2.resize(frame[top : top + height, left : left + width], (WIDTH, HEIGHT))
+        for frame in talking[15:]
+    ]
+    assert words(scouted([*talking[:15], *closer]), 30) == ["track 0"] * 30
+
+
 @pytest.mark.parametrize("height", [40, 90])
 def test_a_small_face_passes_through_and_a_large_enough_one_is_painted(talking, height):
     frame = talking[0]
