@@ -155,7 +155,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, SuspiciousOperation):
         return Problem(400, "malformed_request", "This request can't be read.")
     if isinstance(error, GONE):
-        log.error("api_unavailable", problem=str(error))
+        log.error("api_unavailable", exc_info=error)
         return Unavailable()
     log.exception("api_failed", exc_info=error)
     return InternalError()
