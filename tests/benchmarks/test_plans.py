@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from jobs import admission, dispatches, lines, reconciling, reports
+from jobs import admission, dispatches, lines, reconciling, reports, set_back
 from jobs.clock import database_now
 from jobs.models import Job, State
 from messaging import outbox, sending
@@ -19,6 +19,7 @@ from tenants.context import acting_for, as_operator
 from tests import making
 
 INDEX = re.compile(r"Index (?:Only )?Scan (?:Backward )?(?:using|on) (\w+)")
+CLOCK = {"dispatches_unheard", "probes_unheard", "leases_that_may_run_out"}
 ADMISSION = {"jobs_in_line_for_a_lane", "attempts_by_their_end"}
 
 
@@ -52,10 +53,11 @@ def _plan(cursor: Any, sql: str, params: Any) -> list[str]:
             reconciling.reconcile,
             {"dispatches_unheard", "probes_unheard", "deadlines_that_may_pass"},
         ),
+        (lambda: set_back.bring_back(database_now()), CLOCK),
         (sending._claim, {"outbox_lines"}),
         (reports.demand, {"jobs_in_line_for_a_lane", "one_job_a_lane"}),
     ],
-    ids=["admission", "reconciler", "outbox", "metrics"],
+    ids=["admission", "reconciler", "a clock set back", "outbox", "metrics"],
 )
 def test_a_turn_of_the_dispatcher_finds_its_rows_by_their_index(acme, work, wanted):
     with as_operator("look at plans"):

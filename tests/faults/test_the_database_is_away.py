@@ -79,9 +79,11 @@ def read_only(server):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
             [database.NAME],
         )
-        yield
-        connection.execute(change(name, sql.SQL("RESET"), sql.SQL("")))
-    forget_connections()
+        try:
+            yield
+        finally:
+            connection.execute(change(name, sql.SQL("RESET"), sql.SQL("")))
+            forget_connections()
 
 
 def test_out_of_reach_for_longer_than_a_message_is_hidden(house, submit):
