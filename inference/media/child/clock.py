@@ -97,9 +97,10 @@ class Clock:
         return -self._slip <= start - self._latest <= self._step
 
     def _comes_back(self, run: list[int], start: int) -> bool:
-        """Is this time nearer to the last one that was believed than those between allow?"""
+        """Is this time about where it should be, and nearer to the last one that was believed than
+        those between allow?"""
         later = start - self._latest
-        if later <= 0 or (self._longest is not None and later > self._longest):
+        if not 0 < later <= max(self._slip, Fraction(2 * self.frame * (len(run) + 1))):
             return False
         if 2 * later < max(run) - self._latest:
             return True

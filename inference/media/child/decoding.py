@@ -107,8 +107,8 @@ class Decoding:
 
     def _taken(self, frame: av.VideoFrame) -> Iterator[Exposure]:
         mark = time = stamp(frame)
-        if self._counted and self._expected:
-            time = heapq.heappop(self._expected)
+        if self._counted:
+            time = self._counted_time(frame, mark)
         if time is not None:
             yield from self._held(before=time)
         if frame.is_corrupt and self._last is not None:
@@ -116,6 +116,14 @@ class Decoding:
             yield self._shown(Exposure(time, self._last.frame, mark, held=True))
         else:
             yield self._shown(Exposure(time, frame, mark))
+
+    def _counted_time(self, frame: av.VideoFrame, mark: int | None) -> int | None:
+        """The earliest time that is left. None is left from before a key frame: what came there
+        and has no picture, as where a file begins in the middle of a group, won't get one."""
+        if frame.key_frame and mark is not None:
+            self._expected = [time for time in self._expected if time >= mark]
+            heapq.heapify(self._expected)
+        return heapq.heappop(self._expected) if self._expected else mark
 
     def _held(self, before: int | None) -> Iterator[Exposure]:
         """The last picture at the times of those that were lost before this time."""

@@ -1,5 +1,6 @@
 """A poster, and a small film for browsers that can't play the source."""
 
+import contextlib
 import io
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -74,8 +75,9 @@ def write_film(source: int, limits: MediaLimits, fd: int, info: MediaInfo) -> No
         film = Film(out, info, projector.shape)
         if info.audio is not None:
             film.add_sound(source, info.audio)
-        for showing in projector.showings():
-            film.show(shot_of(showing).planes, showing.time * projector.time_base)
+        with film.bearing_damage():
+            for showing in projector.showings():
+                film.show(shot_of(showing).planes, showing.time * projector.time_base)
         film.finish()
 
 
@@ -104,6 +106,15 @@ class Film:
         self._audio.layout = "stereo" if sound.channels > 1 else "mono"
         self._heard = samples(source, Beat())
         self._waiting = next(self._heard, None)
+
+    @contextlib.contextmanager
+    def bearing_damage(self) -> Iterator[None]:
+        """A film that can't be read to its end is shown as far as it can be."""
+        try:
+            yield
+        except Refused:
+            if self._last < 0:
+                raise
 
     def show(self, planes: Sequence[Plane], seconds: Fraction) -> None:
         """A picture, after the sound that is heard before it."""

@@ -232,10 +232,11 @@ def promised_seconds(container: InputContainer, stream: av.VideoStream) -> Fract
 def _first(container: InputContainer, stream: av.VideoStream) -> tuple[av.VideoFrame, int | None]:
     """The first picture, and its time in ticks of the stream."""
     if container.format.name == "avi":
-        # By its packet: FFmpeg allows for the delay of a decoder, which the sound doesn't have.
-        packet = next(container.demux(stream))
-        for frame in itertools.chain(packet.decode(), container.decode(stream)):
-            return frame, packet.dts
+        for packet in container.demux(stream):
+            # FFmpeg allows for the delay of a decoder, which the sound doesn't have.
+            packet.pts = packet.dts
+            for frame in packet.decode():
+                return frame, stamp(frame)
     for frame in container.decode(stream):
         return frame, stamp(frame)
     raise Refused("damaged_media", NO_PICTURE)

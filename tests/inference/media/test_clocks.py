@@ -84,6 +84,12 @@ def test_pictures_stand_for_long_on_a_clock_that_started_over_too():
     assert starts(cut)[-2:] == [274, 250 + 300]
 
 
+@pytest.mark.parametrize("again", [[0, 5000, 10_000, 15_000], [0, 1000, 1040, 9000]])
+def test_long_steps_are_believed_shortly_before_the_clock_starts_over(again):
+    first = [0, 5000, 10_000, 15_000]
+    assert starts(first + again) == [n / 40 for n in (*first, *(15_040 + n for n in again))]
+
+
 def test_few_pictures_a_second_are_no_reason_to_turn_the_clock_back():
     slow = Clock(Fraction(1), MILLISECOND)
     assert frames(slow, (0, 1000, 2000, 1400, 2400, 3400)) == list(range(6))

@@ -85,6 +85,32 @@ def test_an_avi_s_pictures_come_in_the_order_of_display_each_at_its_time(tmp_pat
     assert [f.time * frames.film.time_base for f in shown] == [Fraction(n, 25) for n in range(290)]
 
 
+def without_the_first(count, source, path):
+    """The film without so many packets of its picture, and the sound as it was."""
+    with av.open(str(source)) as whole, av.open(str(path), "w") as out:
+        streams = {kept: out.add_stream_from_template(kept) for kept in whole.streams}
+        place = -count
+        for packet in whole.demux():
+            if packet.size and packet.stream.type == "video":
+                packet.pts = packet.dts = place
+                place += 1
+            if packet.size and packet.dts >= 0:
+                packet.stream = streams[packet.stream]
+                out.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("reordered", ["0", "2"])
+def test_an_avi_that_begins_in_the_middle_of_a_group_keeps_its_pictures_times(tmp_path, reordered):
+    options = {"preset": "medium", "bf": reordered, "g": "25", "sc_threshold": "0"}
+    whole = clips.film(tmp_path / "a.avi", clips.numbered(75), options=options, sound=True)
+    frames, shown = read(without_the_first(5, whole, tmp_path / "b.avi"), None)
+    numbers = told(shown)
+    assert [*range(25, 75)] == numbers[-50:]
+    times = [f.time * frames.film.time_base for f in shown[-50:]]
+    assert times == [Fraction(n - 5, 25) for n in range(25, 75)]
+
+
 def test_a_picture_lost_from_an_avi_moves_no_other(tmp_path):
     options = {"preset": "medium", "bf": "3", "g": "20"}
     path = clips.film(tmp_path / "a.avi", clips.numbered(60), options=options)

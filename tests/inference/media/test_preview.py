@@ -68,6 +68,13 @@ def test_an_avi_s_reordered_pictures_are_all_seen(tmp_path):
     assert times == [Fraction(n, 25) for n in range(50)]
 
 
+def test_a_film_with_a_long_damage_is_seen_up_to_there(tmp_path):
+    path = clips.film(tmp_path / "a.mp4", clips.numbered(500), codec="libx265", options={"g": "25"})
+    made = make_preview(clips.harm(path, 0.4, path.stat().st_size), tmp_path)
+    assert made.poster.exists()
+    assert shown(made.preview)[0][:100] == [*range(100)]
+
+
 def test_sound_has_neither(tmp_path):
     made = make_preview(clips.sound(tmp_path / "a.wav"), tmp_path)
     assert (made.poster, made.preview) == (None, None)
