@@ -4,6 +4,8 @@ import threading
 
 import pytest
 import structlog
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from django.db import InternalError, OperationalError
 
 from jobs import lifecycle, pieces, settling, storage
@@ -12,6 +14,13 @@ from tenants.context import as_operator
 from tests.jobs.worker.attempts import made_only_when, seen, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+OUT_OF_REACH = [
+    OSError("no space left on device"),
+    ClientError({"Error": {"Code": "404", "Message": "no such device"}}, "HeadObject"),
+    S3UploadFailedError("Failed to upload to device: AccessDenied (403)"),
+    ReadTimeoutError(endpoint_url="https://device.s3.amazonaws.com"),
+]
 
 
 def test_what_the_threads_of_an_attempt_log_names_it(supervisor, job, plan, monkeypatch):
@@ -32,11 +41,13 @@ def test_what_the_threads_of_an_attempt_log_names_it(supervisor, job, plan, monk
     assert told and all(line["job_id"] == str(job.id) and line["attempt_id"] for line in told)
 
 
-def test_a_storage_out_of_reach_is_a_fault_of_ours(supervisor, job, monkeypatch):
+@pytest.mark.parametrize("step", ["put_result", "fetch_upload"])
+@pytest.mark.parametrize("problem", OUT_OF_REACH, ids=lambda problem: type(problem).__name__)
+def test_a_storage_out_of_reach_is_a_fault_of_ours(supervisor, job, monkeypatch, step, problem):
     def refuses(*_):
-        raise OSError("no space left on device")
+        raise problem
 
-    monkeypatch.setattr(storage, "put_result", refuses)
+    monkeypatch.setattr(storage, step, refuses)
     work(supervisor, job)
     with as_operator("look"):
         attempt = Attempt.objects.get(job=job.id)
