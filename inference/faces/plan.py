@@ -60,10 +60,11 @@ class Plan:
             return self._cast.reason(place)
 
     def idle(self, frames: int) -> list[Task]:
-        """Of several turns those in whose time nobody could be painted, in the source's first
-        `frames` frames: the caller holds `changed`."""
-        idle = [index for index in range(len(self.tasks)) if not self._cast.is_seen(index, frames)]
-        return [self.tasks[index] for index in idle] if len(self.tasks) > 1 else []
+        """Turns in whose time nobody could be painted, in the source's first `frames` frames: the
+        caller holds `changed`."""
+        return [
+            task for index, task in enumerate(self.tasks) if not self._cast.is_seen(index, frames)
+        ]
 
     def is_ahead(self, number: int, frames: int) -> bool:
         """Whether scouting this far is enough for now: the caller holds `changed`."""

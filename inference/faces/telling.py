@@ -67,4 +67,4 @@ def large(face: str, width: float, drawn: float) -> str:
 
 def idle(turn: str) -> str:
     """turn: who was looked for, and when."""
-    return f"Nobody has a new mouth in the turn of {turn}: no face that can be painted is seen."
+    return f"Looked for {turn}, and found no face that can be painted."

@@ -277,12 +277,12 @@ def test_a_turn_in_which_nobody_can_be_painted_is_told():
         told = [words for code, words in running.notes(20) if code == "turn_without_face"]
         # As far as the film is shown: the last turn's person is gone from the 11th frame on.
         fewer = [words for code, words in running.notes(5) if code == "turn_without_face"]
-    assert [words.split("turn of ")[1] for words in told] == [
-        "person 1 between 0:00.40 and 0:00.80: no face that can be painted is seen.",
-        "person 7 between 0:00.20 and the end: no face that can be painted is seen.",
-        "person 0 between 0:05.00 and 0:06.00: no face that can be painted is seen.",
+    assert [words.removeprefix("Looked for ") for words in told] == [
+        "person 1 between 0:00.40 and 0:00.80, and found no face that can be painted.",
+        "person 7 between 0:00.20 and the end, and found no face that can be painted.",
+        "person 0 between 0:05.00 and 0:06.00, and found no face that can be painted.",
     ]
     assert len(fewer) == 4
     with scout(script, choice=turns[:1]) as running:
         running.plan.wait_for_end()
-        assert running.notes(20)[1:] == []  # without anybody at all it is no result
+        assert running.notes(20)[1:] == []

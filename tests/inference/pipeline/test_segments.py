@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from inference import errors
-from inference.files import SEAL, sha256_of
+from inference.files import SEAL, read_mapping, sha256_of, write_mapping
 from inference.media.segment import SegmentWriter
 from inference.model.checkpoint import load_bundle
 from inference.model.latentsync import LatentSync
@@ -180,6 +180,8 @@ def shelf(whole, tmp_path):
         "one letter",
         "less",
         "unsealed",
+        "of another version",
+        "measured otherwise",
     ],
 )
 def test_a_segment_that_is_not_what_its_record_says_is_not_there(whole, shelf, harm):
@@ -198,6 +200,10 @@ def test_a_segment_that_is_not_what_its_record_says_is_not_there(whole, shelf, h
         told = bytearray(record.read_bytes())
         told[told.index(b'"numbers": "') + 20] ^= 1
         record.write_bytes(told)
+    elif harm == "of another version":
+        write_mapping(record, read_mapping(record) | {"version": segments.VERSION - 1})
+    elif harm == "measured otherwise":
+        write_mapping(record, read_mapping(record) | {"frames": "16"})
     elif harm in ("less", "unsealed"):
         told = json.loads(record.read_text())
         told.pop("scout" if harm == "less" else SEAL)
@@ -394,6 +400,17 @@ def test_a_part_that_fails_leaves_the_earlier_result(run, tmp_path):
         run(stopped_at(16), options=replace(BASE, seed=9), part=(Fraction(0), Fraction(1)))
     assert {path: path.read_bytes() for path in (tmp_path / "segments").iterdir()} == kept
     assert whole.path.exists()
+
+
+def test_a_part_for_which_nobody_is_found_says_so(run):
+    assert "turn_without_face" not in codes(run())
+    result = run(options=replace(BASE, face=7), part=(Fraction("0.5"), Fraction("0.9")))
+    assert "turn_without_face" in codes(result)
+    assert result.passed_through == [(13, 22)]
+
+
+def codes(result):
+    return [warning["code"] for warning in result.report["warnings"]]
 
 
 def test_a_part_that_lies_between_two_frames_is_refused(run, tmp_path):
