@@ -31,6 +31,7 @@ export class Screen {
   async renew() {
     const { currentTime, paused, dataset } = this.video;
     const answer = await fetch(location.href);
+    if (answer.redirected) return location.reload(); // to the sign-in, for the session has ended as well
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     this.video.src = page.querySelector(`[data-player="${dataset.player}"]`).getAttribute("src");
     this.video.currentTime = currentTime;
