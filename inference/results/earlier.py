@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.errors import BadOption
-from inference.results.recipe import COMMON_OPTIONS, Edit, Recipe, alike
+from inference.results.recipe import Edit, Recipe, alike
 from inference.results.segments import Segment
 from inference.results.shelf import Shelf
 
@@ -36,13 +36,18 @@ def earlier_on(shelf: Shelf, recipe: Recipe) -> Earlier:
     if not _is_one(earlier):
         told = f"The pieces in {shelf.folder} belong to several results."
         raise BadOption(told, hint=MAKE_WHOLE)
-    if earlier.recipe.common() != recipe.common():
+    if others := _differing(earlier.recipe, recipe):
         raise BadOption(
-            f"The earlier result in {shelf.folder} was made from other files, with another model"
-            f" or device, or with another value of {', '.join(COMMON_OPTIONS)}.",
+            f"The earlier result in {shelf.folder} was made with another {' and '.join(others)}.",
             hint="Give what the earlier result was made with; the rest may differ in the part.",
         )
     return earlier
+
+
+def _differing(one: Recipe, other: Recipe) -> list[str]:
+    """What two recipes must share, and do not."""
+    ours, theirs = one.common(), other.common()
+    return [name for name in ours if ours[name] != theirs[name]]
 
 
 def _is_whole(segments: Sequence[Segment], ending: Mapping[str, Any]) -> bool:

@@ -47,10 +47,9 @@ class Recipe:
         return {
             "video": self.video,
             "audio": self.audio,
-            "options": {name: options[name] for name in COMMON_OPTIONS},
             "model": dict(self.model),
             "device": self.device,
-        }
+        } | {name: options[name] for name in COMMON_OPTIONS}
 
 
 @dataclass(frozen=True)

@@ -427,8 +427,8 @@ def test_a_part_that_lies_between_two_frames_is_refused(run, tmp_path):
     [
         ((1, 1), {}, "end later"),
         ((3, 4), {}, "after the end"),
-        ((0, 1), {"options": replace(BASE, length="cut")}, "another value of length"),
-        ((0, 1), {"video": "0" * 64}, "other files"),
+        ((0, 1), {"options": replace(BASE, length="cut")}, r"with another length\."),
+        ((0, 1), {"video": "0" * 64, "device": "cuda:0"}, r"with another video and device\."),
     ],
 )
 def test_a_part_that_fits_no_earlier_result_is_refused(whole, shelf, part, change, why):
