@@ -58,6 +58,7 @@ def test_a_pair_is_sent_followed_compared_and_downloaded(page: Page, site, tmp_p
 
     a_link_that_ran_out_is_renewed(page.context.new_page(), page.url)
     a_format_that_the_browser_lacks_is_named(page.context.new_page(), page.url, tmp_path)
+    who_was_signed_out_meanwhile_is_asked_to_sign_in(page)
 
     page.click(".rail >> text=Usage")
     expect(page.locator("tbody tr")).to_have_count(1)  # a row for the day that delivered
@@ -131,6 +132,20 @@ def a_format_that_the_browser_lacks_is_named(page: Page, job: str, folder: Path)
         expect(page.locator("[data-cannot]:visible")).to_have_count(2)
         expect(page.locator("[data-transport]")).to_be_hidden()
     page.close()
+
+
+def who_was_signed_out_meanwhile_is_asked_to_sign_in(page: Page) -> None:
+    browser = page.context.browser
+    assert browser
+    context = browser.new_context(storage_state=page.context.storage_state())
+    other = context.new_page()
+    other.goto(page.url)
+    until(other, f"{PLAYERS}.every(it => it.readyState >= 3)")
+    context.clear_cookies()
+    other.route("**/files/**", partial(Route.fulfill, status=403))
+    other.locator("[data-player=result]").evaluate("it => { it.src += '?anew'; }")
+    other.wait_for_url(re.compile("/account/login/"))
+    context.close()
 
 
 def test_noise_called_mp4_is_refused_with_a_sentence_and_may_be_tried_again(
