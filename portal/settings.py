@@ -123,7 +123,14 @@ def embedded_address(role: str) -> str:
 DATABASES = {
     "default": database(
         env.str("DATABASE_URL", embedded_address("app")),
-        pool={"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 8), "timeout": 10},
+        # A pool that tries to reconnect does so twice as long after each time, in vain: after an
+        # outage it would stay away for as long again. Having given up, it tries with each request.
+        pool={
+            "min_size": 1,
+            "max_size": env.int("DATABASE_POOL_SIZE", 8),
+            "timeout": 10,
+            "reconnect_timeout": 10,
+        },
     )
     | {"ENGINE": "django_prometheus.db.backends.postgresql", "CONN_HEALTH_CHECKS": True}
 }
