@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
 
 from jobs import dispatches
 from jobs.clock import database_now, utc
@@ -144,7 +144,9 @@ def _then(
 
 
 def _of_models(job: Job) -> Iterator[str]:
-    in_vain = job.attempts.filter(WITHOUT_A_MODEL).order_by("-number")
+    """Of those that had it since one with a model did."""
+    worked = job.attempts.exclude(WITHOUT_A_MODEL).aggregate(last=Max("number", default=0))
+    in_vain = job.attempts.filter(number__gt=worked["last"]).order_by("-number")
     if last := in_vain.first():
         count = in_vain.count()
         yield f"{count} worker{'' if count == 1 else 's'} had no model: {last.error_code}"

@@ -215,6 +215,10 @@ def test_a_job_that_goes_round_among_workers_without_a_model_is_stuck(waiting, a
     row = said().splitlines()[-1]
     assert "2 workers had no model: bad_checkpoint; its message leaves" in row
     assert f"{queued:%Y-%m-%d %H:%M:%S}Z" in row, "since it was queued"
+    with acting_for(acme.id):
+        attempt = lifecycle.claim(waiting.id, worker="gpu-3", lease=60)
+        lifecycle.release(attempt.id, fence=attempt.fence)
+    assert "no model" not in said("--minutes", "0"), "gpu-3 had one, and was told to go"
 
 
 @pytest.mark.parametrize("last", [None, timedelta(minutes=12)])
