@@ -16,7 +16,7 @@ from inference.media.child import coding, opening, promises
 from inference.media.child.beginning import beginning, delay
 from inference.media.child.forms import Alike, silence
 from inference.media.child.refusals import Refused
-from inference.media.child.tracks import CopiedTrack, EncodedTrack, Track, settle
+from inference.media.child.tracks import JITTER, CopiedTrack, EncodedTrack, Track, settle
 from inference.media.limits import MediaLimits
 
 SAMPLE_RATE = 16000
@@ -81,6 +81,7 @@ class Listener:
         self.track: Track | None = None
         self.check_whole: Callable[[Fraction], None] = lambda lasted: None
         self._alike = Alike()
+        self._doubted: tuple[av.AudioFrame, Fraction] | None = None
         self._resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
         self._batch = bytearray()
 
@@ -99,18 +100,40 @@ class Listener:
                 early.clear()
         if self.track is None:
             raise Refused("damaged_media", "The file's sound can't be decoded.")
+        self._decide(None)
         for frame in self._alike.rest():
             self._take(frame)
         self.check_whole(Fraction(self.position, self.rate))
         self._finish(self.track)
 
     def _hear(self, frame: av.AudioFrame, told: Fraction | None) -> None:
+        """A gap is believed once the next samples don't take it back, as they do where Vorbis'
+        blocks change their length: there a packet's time is not that of its samples."""
+        self._decide(told)
+        if self.track is not None and told is not None and self._settled(told) != self.position:
+            self._doubted = frame, told
+        else:
+            self._place(frame, told)
+
+    def _decide(self, following: Fraction | None) -> None:
+        """Place the samples that come after a gap. following: what the next ones tell, if any."""
+        if self._doubted is None:
+            return
+        (frame, told), self._doubted = self._doubted, None
+        over = told + Fraction(frame.samples, frame.sample_rate)
+        taken_back = following is not None and following < over - JITTER
+        self._place(frame, None if taken_back else told)
+
+    def _settled(self, told: Fraction) -> int:
+        return settle((told - self.origin) * self.rate, self.position, self.rate)
+
+    def _place(self, frame: av.AudioFrame, told: Fraction | None) -> None:
         alike = self._alike(frame)
         start = self.position
         if self.track is None:
             start = self._begin(frame, told or Fraction(0))
         elif told is not None:
-            start = settle((told - self.origin) * self.rate, start, self.rate)
+            start = self._settled(told)
         for heard in (*silence(self._alike.form, start - self.position), *alike):
             self._take(heard)
 

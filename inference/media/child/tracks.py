@@ -45,6 +45,7 @@ class CopiedTrack:
 
     def __init__(self, carried: coding.Carried, origin: Fraction) -> None:
         self._carried, self._origin, self._sender = carried, origin, Sender()
+        self._doubted: tuple[Fraction, int, bytes] | None = None
         self.codec, self.sample_rate = carried.codec, carried.sample_rate
         self.layout, self.sample_format = carried.layout, carried.sample_format
         self.config = carried.config
@@ -61,15 +62,35 @@ class CopiedTrack:
             self._sender.next = end - sum(counts)
         for (packet, data, _), count in zip(known, counts, strict=True):
             if count > 0:  # else nothing of it can be decoded; the next one's time tells the gap
-                self._sender.put(self._settled(packet, self._sender.next), count, data)
+                self._put(self._told(packet), count, data)
 
-    def _settled(self, packet: av.Packet, expected: int) -> int:
+    def _told(self, packet: av.Packet) -> Fraction | None:
+        """The packet's time in samples."""
         if packet.pts is None:
-            return expected
-        told = packet.pts * Fraction(packet.time_base) - self._origin
-        return settle(told * self.sample_rate, expected, self.sample_rate)
+            return None
+        return (packet.pts * Fraction(packet.time_base) - self._origin) * self.sample_rate
+
+    def _put(self, told: Fraction | None, count: int, data: bytes) -> None:
+        self._decide(told)
+        if told is not None and self._settled(told) != self._sender.next:
+            self._doubted = told, count, data
+        else:
+            self._sender.put(self._sender.next or 0, count, data)
+
+    def _decide(self, following: Fraction | None) -> None:
+        """Believe a gap, unless the next packet takes it back; as the listener does."""
+        if self._doubted is None:
+            return
+        (told, count, data), self._doubted = self._doubted, None
+        taken_back = following is not None and following < told + count - JITTER * self.sample_rate
+        time = self._sender.next or 0 if taken_back else self._settled(told)
+        self._sender.put(time, count, data)
+
+    def _settled(self, told: Fraction) -> int:
+        return settle(told, self._sender.next or 0, self.sample_rate)
 
     def finish(self, end: Fraction) -> None:
+        self._decide(None)
         self._sender.finish(round(end * self.sample_rate))
 
 
