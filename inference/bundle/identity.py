@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.errors import BadOption
+from inference.model.manifest import MOST_PIXELS
 
 RESOLUTIONS = {"1.5": 256, "1.6": 512}  # version -> pixels
 VERSIONS = {pixels: version for version, pixels in RESOLUTIONS.items()}
@@ -38,7 +39,7 @@ def identify(
     """From what was told, or the UNet's path; else the newest is assumed, and `how` says so.
 
     levels: of the UNet; each but the last halves the latents. Raises BadOption for a resolution
-    that can't be halved so often.
+    that can't be halved so often, or that no manifest may have.
     """
     found = _in_path(unet)
     if resolution is not None or version in RESOLUTIONS:
@@ -48,8 +49,10 @@ def identify(
     if resolution is None:
         resolution = RESOLUTIONS[version if version in RESOLUTIONS else found or NEWEST]
     step = PIXELS_A_LATENT * 2 ** (levels - 1)
-    if resolution < step or resolution % step:
-        raise BadOption(f"The resolution {resolution} is no multiple of {step}.")
+    if not step <= resolution <= MOST_PIXELS or resolution % step:
+        raise BadOption(
+            f"The resolution {resolution} is no multiple of {step} from {step} to {MOST_PIXELS}."
+        )
     version = version or VERSIONS.get(resolution) or "unnamed"
     return Identity(
         name or f"latentsync-{version}", label or f"LatentSync {version}", version, resolution, how

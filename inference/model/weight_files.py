@@ -92,6 +92,8 @@ def refuse_stand_in(path: Path) -> None:
 
     Raises MissingCheckpoint, CutOffDownload (nothing in it), PointerFile, WebPage.
     """
+    if path.is_dir():
+        raise MissingCheckpoint(f"{path} is a folder, not a file.")
     if not path.is_file():
         raise MissingCheckpoint(f"The file {path} is not there.")
     try:

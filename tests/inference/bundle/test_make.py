@@ -147,6 +147,7 @@ def test_the_resolution_is_told_or_found_or_said_to_be_assumed(tmp_path, path, t
     assert found.how.startswith(expected[2])
 
 
-def test_a_resolution_that_the_network_cannot_halve_is_refused():
-    with pytest.raises(BadOption, match="multiple of 64"):
-        identify(downloads.Path("unet.pt"), resolution=300)
+@pytest.mark.parametrize("resolution", [0, -64, 300, 64 << 20])
+def test_a_resolution_that_the_network_cannot_halve_or_no_card_can_hold_is_refused(resolution):
+    with pytest.raises(BadOption, match="multiple of 64 from 64 to 4096"):
+        identify(downloads.Path("unet.pt"), resolution=resolution)

@@ -105,6 +105,14 @@ def test_a_file_that_is_not_there_is_named(recipe, refused, tmp_path):
 
 
 @pytest.mark.parametrize("role", ["unet", "whisper", "mask"])
+def test_a_folder_in_a_file_s_place_is_called_so(refused, tmp_path, role):
+    (tmp_path / "folder").mkdir()
+    assert "folder is a folder, not a file" in refused(
+        MissingCheckpoint, **{role: tmp_path / "folder"}
+    )
+
+
+@pytest.mark.parametrize("role", ["unet", "whisper", "mask"])
 def test_a_pointer_of_git_lfs_is_told_from_the_file(recipe, refused, role):
     getattr(recipe, role).write_text(POINTER)
     said = refused(PointerFile)
