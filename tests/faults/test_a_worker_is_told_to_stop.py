@@ -55,7 +55,9 @@ def test_with_a_grace_longer_than_the_job_finishes_it(house, submit):
 def test_twice_ends_at_once_and_the_lease_runs_out(house, busy):
     worker, job = busy(SHUTDOWN_GRACE_SECONDS="60", **BRIEF)
     worker.ask_to_end()
-    until(lambda: house.tells("Sending signal"), "the first one is heard")
+    until(
+        lambda: house.tells("Stopping worker process"), "the worker itself has heard the first one"
+    )
     worker.ask_to_end()
     assert worker.wait() != 0
     until(lambda: not house.model_processes(), "its model's process ends with it")
