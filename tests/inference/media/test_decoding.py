@@ -13,8 +13,8 @@ LOST, STUMBLE = object(), object()
 RATE = 25
 
 
-def picture(time, *, corrupt=False):
-    return SimpleNamespace(pts=time, dts=time, is_corrupt=corrupt)
+def picture(time, *, corrupt=False, key=False):
+    return SimpleNamespace(pts=time, dts=time, is_corrupt=corrupt, key_frame=key)
 
 
 class Film:
@@ -33,7 +33,9 @@ class Film:
         time, given = next(self._packets)
         if given is STUMBLE:
             raise av.error.InvalidDataError(1, "damaged container")
-        return SimpleNamespace(pts=time, size=1, is_discard=False, decode=lambda: decode(given))
+        return SimpleNamespace(
+            pts=time, dts=time, size=1, is_discard=False, decode=lambda: decode(given)
+        )
 
 
 def decode(given):
@@ -46,8 +48,8 @@ def stream():
     return SimpleNamespace(time_base=Fraction(1, RATE), average_rate=Fraction(RATE))
 
 
-def shown(*packets):
-    decoding = Decoding(Film(*packets), stream(), lambda: None)
+def shown(*packets, counted=False):
+    decoding = Decoding(Film(*packets), stream(), lambda: None, counted=counted)
     return [(e.time, e.frame.pts, e.held) for e in decoding], decoding.lost
 
 
@@ -70,6 +72,18 @@ def test_the_order_of_display_decides_which_one_is_before():
     packets = [(0, []), (3, [picture(0)]), (1, [picture(1)]), (2, LOST), (None, [picture(3)])]
     frames, _ = shown(*packets)
     assert frames == [(0, 0, False), (1, 1, False), (2, 1, True), (3, 3, False)]
+
+
+def test_where_times_only_count_each_picture_comes_at_the_earliest_that_is_left():
+    # Decoded 0, 3, 1, 2.
+    packets = [(0, []), (1, [picture(0, key=True)]), (2, [picture(2)]), (3, [picture(3)])]
+    frames, _ = shown(*packets, (None, [picture(1)]), counted=True)
+    assert [(time, pts) for time, pts, _ in frames] == [(0, 0), (1, 2), (2, 3), (3, 1)]
+
+
+def test_where_times_only_count_packets_without_a_picture_lend_no_time_beyond_a_key_frame():
+    frames, _ = shown((0, []), (1, []), (2, [picture(2, key=True)]), *good(3), counted=True)
+    assert [time for time, *_ in frames] == [2, 3]
 
 
 def test_a_picture_that_was_guessed_is_lost_too():
