@@ -44,6 +44,7 @@ class Workers(Admission):
             written = OutboxMessage.objects.filter(actor="lipsync", payload__job_id=str(job.id))
             groups = list(written.order_by("id").values_list("group_id", flat=True))
         for group in groups:
+            assert group is not None
             self.claim(job, worker, group=group)
 
     @rule()
