@@ -45,6 +45,7 @@ def django_db_setup(django_test_environment, django_db_blocker, django_db_keepdb
     from tests import database
 
     with django_db_blocker.unblock(), database.server(), database.database(keep=django_db_keepdb):
+        database.keep_statistics_away()
         case: Any = TransactionTestCase
         case._fixture_teardown = lambda case: database.empty()
         yield

@@ -94,15 +94,40 @@ def empty() -> None:
     """
     with owner() as connection, connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '60s'")
-        tables = connection.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' "
-            "AND relnamespace = 'public'::regnamespace AND relname <> ALL(%s)",
-            [list(KEPT)],
-        ).fetchall()
-        names = [sql.Identifier(table) for (table,) in tables]
+        names = _tables(connection)
         for name in names:
             connection.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(name))
         every = sql.SQL(", ").join(names)
         connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(every))
         for name in names:
             connection.execute(sql.SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(name))
+
+
+def keep_statistics_away() -> None:
+    """No plan may hang on whether PostgreSQL has looked at a table meanwhile."""
+    with owner() as connection:
+        for name in _tables(connection):
+            off = sql.SQL("ALTER TABLE {} SET (autovacuum_enabled = off)")
+            connection.execute(off.format(name))
+
+
+def forget_statistics() -> None:
+    """As if nobody had analyzed a table: some tests do. PostgreSQL can since 18, as ours is."""
+    with owner() as connection:
+        if connection.info.server_version >= 180000:
+            connection.execute(
+                "SELECT pg_clear_attribute_stats('public', relname::text, attname::text, false) "
+                "FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid "
+                "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i') "
+                "AND attnum > 0 AND NOT attisdropped"
+            )
+
+
+def _tables(connection: psycopg.Connection) -> list[sql.Identifier]:
+    """Those that tests fill."""
+    found = connection.execute(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' "
+        "AND relnamespace = 'public'::regnamespace AND relname <> ALL(%s)",
+        [list(KEPT)],
+    )
+    return [sql.Identifier(table) for (table,) in found.fetchall()]

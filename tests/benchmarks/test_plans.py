@@ -16,11 +16,18 @@ from jobs.clock import database_now
 from jobs.models import Job, State
 from messaging import outbox, sending
 from tenants.context import acting_for, as_operator
-from tests import making
+from tests import database, making
 
 INDEX = re.compile(r"Index (?:Only )?Scan (?:Backward )?(?:using|on) (\w+)")
 CLOCK = {"dispatches_unheard", "probes_unheard", "leases_that_may_run_out"}
 ADMISSION = {"jobs_in_line_for_a_lane", "attempts_by_their_end"}
+
+
+@pytest.fixture(autouse=True)
+def unworn(django_db_setup: None) -> None:
+    """Tables as small as new ones and as little known, whatever other tests did with them."""
+    database.empty()
+    database.forget_statistics()
 
 
 def indexes_of(work: Callable[[], Any]) -> set[str]:
