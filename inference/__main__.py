@@ -42,7 +42,10 @@ INTERRUPTED, UNHEARD = 128 + signal.SIGINT, 128 + signal.SIGPIPE
 def main(arguments: list[str] | None = None) -> int:
     """The exit status; everything else has been said by then."""
     with _stoppable():
-        return _done(arguments)
+        status = _done(arguments)
+        # What breaks because it is stopped is no fault: a media process that heard it first, or a
+        # library that makes an error of its own of the interrupt.
+        return INTERRUPTED if status == OUR_FAULT and _is_stopped() else status
 
 
 def _done(arguments: list[str] | None) -> int:
@@ -108,6 +111,10 @@ def _stop(*_: object) -> NoReturn:
     """End so that temporary files go. Whoever is impatient and asks again must not stop that."""
     _stop_no_more()
     raise KeyboardInterrupt
+
+
+def _is_stopped() -> bool:
+    return signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
 
 
 def _stop_no_more() -> None:

@@ -58,6 +58,18 @@ def test_who_asks_again_while_it_stops_does_not_stop_the_clearing_up(
     assert not list(tmp_path.iterdir())
 
 
+def test_what_breaks_because_it_is_stopped_is_no_fault(ending, pair, tmp_path, monkeypatch):
+    def broken(*request, **more):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ValueError("as a library makes of it") from None
+
+    monkeypatch.setattr(StandIn, "paint", broken)
+    assert ending(*pair, tmp_path / "out.mp4")[0] == 130
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_interrupt_that_is_ignored_from_the_start_stays_so(ending, pair, tmp_path):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     assert ending(*pair, tmp_path / "out.mp4", network="none")[0] == 2
