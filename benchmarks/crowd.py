@@ -79,8 +79,7 @@ class Crowd:
         """The tenants, each with a key and two files, all lanes taken, and jobs of last week."""
         self._tenants()
         self.connection.execute(CROWD.replace("%%", "%"))
-        # Dispatched tomorrow: for the length of a benchmark, the reconciler misses none of them.
-        taken = {"lane": "n / %(tenants)s::int", "dispatched_at": "now() + interval '1 day'"}
+        taken = {"lane": "n / %(tenants)s::int", "dispatched_at": "now()"}
         self._jobs(self.patterns.dispatched, LANES * self.tenants, **taken)
         self._sent(self.patterns.dispatched, "j.lane IS NOT NULL")
         spread = f"new.at + n * make_interval(secs => -{7 * 86400 // max(history, 1)})"

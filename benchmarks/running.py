@@ -22,7 +22,7 @@ SETTINGS = {
     "DEBUG": "0",
     "PROGRESS_SECONDS": "2",
     "RETRY_SECONDS": "30",
-    "DISPATCH_LOST_SECONDS": "900",
+    "DISPATCH_LOST_SECONDS": "86400",  # of what the crowd sent, nothing is missed
     "LOG_LEVEL": "INFO",
 }
 WEB = ["-m", "gunicorn", "portal.wsgi", "--config", "portal/gunicorn.py"]
