@@ -16,7 +16,7 @@ from torch import Tensor
 from inference.errors import Canceled
 from inference.model import fast
 from inference.model.acceleration import passes
-from inference.model.unet.config import LATENT_CHANNELS
+from inference.model.unet.config import LATENT_CHANNELS, NOISE_SCHEDULE
 from inference.model.unet.config import WINDOW_FRAMES as WINDOW_FRAMES
 from inference.model.unet.network import VideoUNet
 
@@ -41,14 +41,10 @@ def scheduler(steps: int) -> "DDIMScheduler":
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler  # see network_files
 
     ddim: DDIMScheduler = DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_schedule="scaled_linear",
-        beta_start=0.00085,
-        beta_end=0.012,
+        **NOISE_SCHEDULE,
         clip_sample=False,
         set_alpha_to_one=False,
         steps_offset=1,
-        prediction_type="epsilon",
         timestep_spacing="leading",
     )
     ddim.set_timesteps(steps)

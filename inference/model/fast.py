@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
+from inference.model.unet.config import NOISE_SCHEDULE
 from inference.model.unet.space import Heard
 
 if TYPE_CHECKING:
@@ -33,11 +34,7 @@ def solver(steps: int) -> "DPMSolverMultistepScheduler":
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
     dpm: DPMSolverMultistepScheduler = DPMSolverMultistepScheduler(
-        num_train_timesteps=1000,
-        beta_schedule="scaled_linear",
-        beta_start=0.00085,
-        beta_end=0.012,
-        prediction_type="epsilon",
+        **NOISE_SCHEDULE,
         algorithm_type="dpmsolver++",
         solver_order=2,
         timestep_spacing="linspace",

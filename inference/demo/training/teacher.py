@@ -14,6 +14,7 @@ from inference.demo.training.lessons import Lessons
 from inference.demo.training.loop import Losses
 from inference.demo.training.material import CLIP_FRAMES, MOUTHS
 from inference.demo.training.reader import MouthReader
+from inference.model.unet.config import NOISE_SCHEDULE
 from inference.model.unet.network import VideoUNet
 
 MOUTH_ROWS, MOUTH_COLUMNS = slice(8, 13), slice(5, 11)
@@ -89,9 +90,7 @@ class Teacher:
 
 def noise_schedule() -> DDIMScheduler:
     return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
+        **NOISE_SCHEDULE,
         steps_offset=1,
         set_alpha_to_one=False,
         clip_sample=False,

@@ -8,6 +8,15 @@ LATENT_CHANNELS = 4
 WINDOW_FRAMES = 16  # what it was trained on, and what it is shown at a time
 MASK_CHANNELS = 1
 TIME_WIDENING = 4
+# How its training made pictures noisy, as diffusers' schedulers name it: whoever takes noise away
+# goes by the same.
+NOISE_SCHEDULE: dict[str, Any] = {
+    "num_train_timesteps": 1000,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "prediction_type": "epsilon",
+}
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,8 @@ import torch
 
 from inference import errors
 from inference.files import SEAL, read_mapping, sha256_of, write_mapping
-from inference.media.segment import SegmentWriter
 from inference.model.checkpoint import load_bundle
 from inference.model.latentsync import LatentSync
-from inference.pipeline import filming
 from inference.pipeline.job import anew, recipe_of
 from inference.pipeline.lipsync import sync
 from inference.results import segments
@@ -59,19 +57,6 @@ def run(pair, tmp_path):
 
     yield run
     assert not list(workdir.iterdir())
-
-
-@pytest.fixture
-def written(monkeypatch):
-    pictures = {}
-
-    class Recorder(SegmentWriter):
-        def write(self, frame):
-            pictures[frame.time] = frame.picture.planes[0].copy()
-            super().write(frame)
-
-    monkeypatch.setattr(filming, "SegmentWriter", Recorder)
-    return pictures
 
 
 def stopped_at(place, after=None, *, finished=1):
@@ -355,20 +340,20 @@ def test_a_run_that_was_stopped_within_parts_made_anew_left_no_whole_result(tmp_
         earlier_on(shelf, recipe)
 
 
-def test_a_part_is_made_anew_and_all_else_stays(run, tmp_path, written):
+def test_a_part_is_made_anew_and_all_else_stays(run, tmp_path, written_at):
     run()
-    before = dict(written)
+    before = dict(written_at)
     kept = {path.name: path.read_bytes() for path in (tmp_path / "segments").glob("*.mp4")}
-    written.clear()
+    written_at.clear()
     anew = Tinted()
     options = replace(BASE, seed=40)
     result = run(anew, options=options, part=(Fraction("0.5"), Fraction("0.9")))
     assert result.frames == 50
     # Frames 13 to 22 begin in the part; it reaches into the first two segments.
-    assert len(written) == 32
+    assert len(written_at) == 32
     assert set(anew.places) == set(range(32)) - {20, 21}
     step = sorted(before)[1]
-    for time, picture in written.items():
+    for time, picture in written_at.items():
         inside = 13 <= time // step <= 22 and time // step not in (20, 21)
         assert np.array_equal(picture, before[time]) != inside
     after = {path.name: path.read_bytes() for path in (tmp_path / "segments").glob("*.mp4")}
@@ -380,15 +365,17 @@ def test_a_part_is_made_anew_and_all_else_stays(run, tmp_path, written):
     assert (part["from"], part["to"], part["options"]["seed"]) == ("1/2", "9/10", 40)
 
 
-def test_a_part_of_a_part_keeps_what_the_first_one_made(run, written):
+def test_a_part_of_a_part_keeps_what_the_first_one_made(run, written_at):
     run()
     run(options=replace(BASE, seed=40), part=(Fraction("0.2"), Fraction("0.5")))
-    first = dict(written)
-    written.clear()
+    first = dict(written_at)
+    written_at.clear()
     run(options=replace(BASE, seed=80), part=(Fraction("0.4"), Fraction("0.6")))
     step = sorted(first)[1]
     changed = [
-        time // step for time in sorted(written) if not np.array_equal(written[time], first[time])
+        time // step
+        for time in sorted(written_at)
+        if not np.array_equal(written_at[time], first[time])
     ]
     assert changed == [10, 11, 12, 13, 14]
 

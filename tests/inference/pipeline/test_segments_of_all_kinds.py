@@ -8,8 +8,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from inference.media.segment import SegmentWriter
-from inference.pipeline import filming
 from inference.pipeline.lipsync import sync
 from inference.results import segments
 from inference.speakers import Turn
@@ -58,23 +56,15 @@ def film_of(kind, folder):
 @pytest.fixture(
     params=["variable rate", "one frame", "there and back", "another rate", "turns", "gaps"]
 )
-def made(request, tmp_path, monkeypatch):
+def made(request, tmp_path, monkeypatch, written_at):
     """A function that makes the result, keeping segments of 16 frames in a folder; it gives the
     result, and the pictures that it handed to the encoder by their time."""
     monkeypatch.setattr(segments, "SEGMENT_SECONDS", Fraction(16, 25))
-    pictures = {}
-
-    class Recorder(SegmentWriter):
-        def write(self, frame):
-            pictures[frame.time] = frame.picture.planes[0].copy()
-            super().write(frame)
-
-    monkeypatch.setattr(filming, "SegmentWriter", Recorder)
     film, options = film_of(request.param, tmp_path)
     voice = clips.sound(tmp_path / "voice.wav", 1.8)
 
     def made(folder, part=None, **changes):
-        pictures.clear()
+        written_at.clear()
         result = sync(
             film,
             voice,
@@ -85,7 +75,7 @@ def made(request, tmp_path, monkeypatch):
             segments=tmp_path / folder,
             part=part,
         )
-        return result, dict(pictures)
+        return result, dict(written_at)
 
     return made
 
