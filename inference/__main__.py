@@ -41,11 +41,11 @@ INTERRUPTED, UNHEARD = 128 + signal.SIGINT, 128 + signal.SIGPIPE
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status; everything else has been said by then."""
-    with _stoppable():
+    with _stoppable() as heard:
         status = _done(arguments)
         # What breaks because it is stopped is no fault: a media process that heard it first, or a
         # library that makes an error of its own of the interrupt.
-        return INTERRUPTED if status == OUR_FAULT and _is_stopped() else status
+        return INTERRUPTED if status == OUR_FAULT and _is_stopped(heard) else status
 
 
 def _done(arguments: list[str] | None) -> int:
@@ -93,15 +93,15 @@ def _unheard() -> int:
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """Ctrl-C and TERM end what is done here, unless an interrupt is ignored already, as that of a
-    command in a shell's background is."""
+def _stoppable() -> Iterator[list[signal.Signals]]:
+    """Ctrl-C and TERM end what is done here, unless they are ignored already, as an interrupt is by
+    a command in a shell's background: gives those that are heard."""
     before = {number: signal.getsignal(number) for number in STOPS}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, _stop)
     try:
-        yield
+        yield heard
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -113,8 +113,8 @@ def _stop(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _is_stopped() -> bool:
-    return signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+def _is_stopped(heard: list[signal.Signals]) -> bool:
+    return any(signal.getsignal(number) is signal.SIG_IGN for number in heard)
 
 
 def _stop_no_more() -> None:

@@ -33,9 +33,11 @@ def ending(capsys):
         return status, told.err.splitlines()[-1]
 
     # A test run in the background of a shell hands on an interrupt that is ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = {number: signal.getsignal(number) for number in STOPS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield run
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("again", STOPS)
@@ -76,10 +78,13 @@ def test_an_interrupt_that_is_ignored_from_the_start_stays_so(ending, pair, tmp_
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
-def test_what_nobody_foresaw_is_our_fault_and_says_so(ending, pair, tmp_path, monkeypatch):
+@pytest.mark.parametrize("ignored", [(), STOPS])
+def test_what_nobody_foresaw_is_our_fault_and_says_so(ending, pair, tmp_path, monkeypatch, ignored):
     def broken(*request, **more):
         raise KeyError("a mistake")
 
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
     monkeypatch.setattr(StandIn, "paint", broken)
     status, told = ending(*pair, tmp_path / "out.mp4")
     assert (status, told) == (1, "engine_fault: The engine failed unexpectedly (KeyError).")
